@@ -1,0 +1,38 @@
+import { cloudflareTest } from '@cloudflare/vitest-pool-workers'
+import { defineConfig } from 'vitest/config'
+
+/**
+ * Three levels by file name: x.test.ts (Node), x.workerd.test.ts (the Workers runtime), e2e/ (the whole
+ * stack as `npm start` runs it). All share one embedded Postgres with a database a file.
+ */
+export default defineConfig({
+  test: {
+    globalSetup: ['./local/test-postgres.ts'],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'node',
+          include: ['**/*.test.ts'],
+          exclude: ['**/node_modules/**', '**/*.workerd.test.ts', 'e2e/**', '.edgepulse*/**'],
+          testTimeout: 30_000,
+        },
+      },
+      {
+        extends: true,
+        plugins: [
+          cloudflareTest(({ inject }) => ({
+            wrangler: { configPath: './wrangler.toml' },
+            remoteBindings: false,
+            miniflare: { bindings: inject('workerBindings') },
+          })),
+        ],
+        test: { name: 'workerd', include: ['**/*.workerd.test.ts'], testTimeout: 30_000 },
+      },
+      {
+        extends: true,
+        test: { name: 'e2e', include: ['e2e/**/*.test.ts'], testTimeout: 240_000, fileParallelism: false },
+      },
+    ],
+  },
+})
