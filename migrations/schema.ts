@@ -1,0 +1,231 @@
+import {
+  bigint,
+  boolean,
+  date,
+  doublePrecision,
+  integer,
+  jsonb,
+  pgTable,
+  smallint,
+  text,
+  uuid,
+} from 'drizzle-orm/pg-core'
+import { bytea, instant, tenantId } from './columns.ts'
+
+/*
+ * The tables of migrations/sql for typed access: columns, nullability and defaults. Keys, checks and indexes
+ * live in the SQL alone. schema.test.ts holds this file against the migrated database.
+ */
+
+const count = (name: string) => bigint(name, { mode: 'number' }).notNull().default(0)
+
+export interface RateLimit {
+  datapoints_per_second: number
+  batches_per_second: number
+}
+
+export const tenants = pgTable('tenants', {
+  id: uuid('id').notNull(),
+  name: text('name').notNull(),
+  state: text('state', { enum: ['active', 'suspended', 'deleting'] })
+    .notNull()
+    .default('active'),
+  retentionDays: integer('retention_days').notNull().default(30),
+  seriesLimit: integer('series_limit').notNull().default(100_000),
+  shards: integer('shards').notNull().default(1),
+  rateLimit: jsonb('rate_limit').$type<RateLimit>(),
+  createdAt: instant('created_at').notNull().defaultNow(),
+})
+
+export const apiKeys = pgTable('api_keys', {
+  tenantId: tenantId(),
+  id: uuid('id').notNull(),
+  name: text('name'),
+  keyHash: text('key_hash').notNull(),
+  scopes: text('scopes').array().notNull(),
+  createdAt: instant('created_at').notNull(),
+  expiresAt: instant('expires_at'),
+  revokedAt: instant('revoked_at'),
+})
+
+export const devices = pgTable('devices', {
+  tenantId: tenantId(),
+  id: uuid('id').notNull(),
+  externalId: text('external_id').notNull(),
+  createdAt: instant('created_at').notNull().defaultNow(),
+  lastSeenAt: instant('last_seen_at').notNull(),
+})
+
+export const metrics = pgTable('metrics', {
+  tenantId: tenantId(),
+  id: uuid('id').notNull(),
+  deviceId: uuid('device_id').notNull(),
+  name: text('name').notNull(),
+  unit: text('unit'),
+  createdAt: instant('created_at').notNull().defaultNow(),
+  lastTs: instant('last_ts'),
+})
+
+export const batches = pgTable('batches', {
+  tenantId: tenantId(),
+  batchId: text('batch_id').notNull(),
+  r2Key: text('r2_key').notNull(),
+  status: text('status', { enum: ['persisted', 'failed'] }).notNull(),
+  datapoints: integer('datapoints'),
+  rejected: integer('rejected'),
+  receivedAt: instant('received_at'),
+  persistedAt: instant('persisted_at'),
+  error: text('error'),
+})
+
+export const datapoints = pgTable('datapoints', {
+  tenantId: tenantId(),
+  metricId: uuid('metric_id').notNull(),
+  ts: instant('ts').notNull(),
+  value: doublePrecision('value').notNull(),
+  version: count('version'),
+})
+
+export const windowAggregates = pgTable('window_aggregates', {
+  tenantId: tenantId(),
+  metricId: uuid('metric_id').notNull(),
+  windowStart: instant('window_start').notNull(),
+  shard: smallint('shard').notNull(),
+  part: bigint('part', { mode: 'number' }).notNull(),
+  count: integer('count').notNull(),
+  mean: doublePrecision('mean').notNull(),
+  m2: doublePrecision('m2').notNull(),
+  min: doublePrecision('min').notNull(),
+  max: doublePrecision('max').notNull(),
+  median: doublePrecision('median').notNull(),
+  mad: doublePrecision('mad').notNull(),
+  firstTs: instant('first_ts').notNull(),
+  lastTs: instant('last_ts').notNull(),
+  sketch: bytea('sketch').notNull(),
+  createdAt: instant('created_at').notNull().defaultNow(),
+})
+
+export const usageDaily = pgTable('usage_daily', {
+  tenantId: tenantId(),
+  day: date('day', { mode: 'string' }).notNull(),
+  shard: smallint('shard').notNull().default(0),
+  datapoints: count('datapoints'),
+  batches: count('batches'),
+  bytes: count('bytes'),
+  duplicates: count('duplicates'),
+  rejected: count('rejected'),
+  windowsScored: count('windows_scored'),
+})
+
+export const deadLetters = pgTable('dead_letters', {
+  id: bigint('id', { mode: 'number' }).notNull().generatedAlwaysAsIdentity(),
+  tenantId: uuid('tenant_id'),
+  body: jsonb('body').notNull(),
+  reason: text('reason').notNull(),
+  createdAt: instant('created_at').notNull().defaultNow(),
+})
+
+export const dueMetrics = pgTable('due_metrics', {
+  tenantId: tenantId(),
+  metricId: uuid('metric_id').notNull(),
+  dueSince: instant('due_since').notNull().defaultNow(),
+  revision: bigint('revision', { mode: 'number' }).notNull().default(1),
+})
+
+export const models = pgTable('models', {
+  tenantId: tenantId(),
+  id: uuid('id').notNull(),
+  metricId: uuid('metric_id').notNull(),
+  path: text('path').notNull(),
+  sha256: text('sha256').notNull(),
+  trainedUntil: instant('trained_until').notNull(),
+  createdAt: instant('created_at').notNull().defaultNow(),
+  updatedAt: instant('updated_at').notNull().defaultNow(),
+})
+
+export const anomalyScores = pgTable('anomaly_scores', {
+  tenantId: tenantId(),
+  metricId: uuid('metric_id').notNull(),
+  windowStart: instant('window_start').notNull(),
+  windowEnd: instant('window_end').notNull(),
+  score: doublePrecision('score').notNull(),
+  onsetScore: doublePrecision('onset_score').notNull(),
+  state: text('state', { enum: ['learning', 'ready'] }).notNull(),
+  reasons: jsonb('reasons').$type<unknown[]>().notNull().default([]),
+  expectedLow: doublePrecision('expected_low'),
+  expectedHigh: doublePrecision('expected_high'),
+  modelId: uuid('model_id'),
+  scoredAt: instant('scored_at').notNull(),
+})
+
+export const alertRules = pgTable('alert_rules', {
+  tenantId: tenantId(),
+  id: uuid('id').notNull(),
+  name: text('name').notNull(),
+  metricId: uuid('metric_id'),
+  threshold: doublePrecision('threshold').notNull(),
+  forWindows: integer('for_windows').notNull().default(1),
+  cooldownSeconds: integer('cooldown_seconds').notNull().default(0),
+  enabled: boolean('enabled').notNull().default(true),
+  createdAt: instant('created_at').notNull().defaultNow(),
+})
+
+export const alertEvents = pgTable('alert_events', {
+  tenantId: tenantId(),
+  id: uuid('id').notNull(),
+  ruleId: uuid('rule_id').notNull(),
+  metricId: uuid('metric_id').notNull(),
+  windowEnd: instant('window_end').notNull(),
+  score: doublePrecision('score').notNull(),
+  threshold: doublePrecision('threshold').notNull(),
+  reasons: jsonb('reasons').$type<unknown[]>().notNull().default([]),
+  state: text('state', { enum: ['open', 'resolved'] }).notNull(),
+  openedAt: instant('opened_at').notNull(),
+  resolvedAt: instant('resolved_at'),
+  dataMissingSince: instant('data_missing_since'),
+})
+
+export const alertCursors = pgTable('alert_cursors', {
+  tenantId: tenantId(),
+  ruleId: uuid('rule_id').notNull(),
+  metricId: uuid('metric_id').notNull(),
+  lastWindowEnd: instant('last_window_end').notNull(),
+  aboveWindows: integer('above_windows').notNull().default(0),
+  openEventId: uuid('open_event_id'),
+  closedAt: instant('closed_at'),
+  sequence: integer('sequence').notNull().default(0),
+})
+
+export const webhookEndpoints = pgTable('webhook_endpoints', {
+  tenantId: tenantId(),
+  id: uuid('id').notNull(),
+  url: text('url').notNull(),
+  enabled: boolean('enabled').notNull().default(true),
+  secret: text('secret').notNull(),
+  previousSecret: text('previous_secret'),
+  previousSecretExpires: instant('previous_secret_expires'),
+  createdAt: instant('created_at').notNull().defaultNow(),
+})
+
+export interface DeliveryAttempt {
+  at: string
+  status: number | null
+  duration_ms: number
+  error: string | null
+}
+
+export const webhookDeliveries = pgTable('webhook_deliveries', {
+  tenantId: tenantId(),
+  id: uuid('id').notNull(),
+  webhookId: uuid('webhook_id').notNull(),
+  eventKey: text('event_key').notNull(),
+  type: text('type').notNull(),
+  body: text('body').notNull(),
+  state: text('state', { enum: ['pending', 'delivered', 'failed'] })
+    .notNull()
+    .default('pending'),
+  attempts: jsonb('attempts').$type<DeliveryAttempt[]>().notNull().default([]),
+  attemptCount: integer('attempt_count').notNull().default(0),
+  nextAttemptAt: instant('next_attempt_at'),
+  createdAt: instant('created_at').notNull().defaultNow(),
+})
