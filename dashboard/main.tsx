@@ -1,0 +1,9 @@
+import { render } from 'preact'
+import 'uplot/dist/uPlot.min.css'
+import './styles/base.css'
+import './styles/parts.css'
+import './styles/tables.css'
+import './styles/charts.css'
+import { App } from './app.tsx'
+
+render(<App />, document.getElementById('app')!)

@@ -1,0 +1,44 @@
+import { useApi } from '../api/api-context.ts'
+import type { Metric } from '../api/schemas.ts'
+import { usePages } from '../api/use-pages.ts'
+import type { Column } from '../parts/data-table.tsx'
+import { PageHeader } from '../parts/page-header.tsx'
+import { PagedTable } from '../parts/paged-table.tsx'
+import { ScoreText } from '../parts/score-text.tsx'
+import { TimeText } from '../parts/time-text.tsx'
+import { devicesHref, metricHref } from '../route.ts'
+
+const columns: Column<Metric>[] = [
+  {
+    head: 'Metric',
+    cell: ({ device_id, id, name }) => (
+      <a href={metricHref(device_id, id)}>
+        <bdi>{name}</bdi>
+      </a>
+    ),
+  },
+  { head: 'Unit', cell: ({ unit }) => <bdi>{unit ?? '–'}</bdi> },
+  { head: 'Last value', cell: ({ last_ts }) => <TimeText time={last_ts} /> },
+  { head: 'Last score', cell: ({ last_score }) => <ScoreText score={last_score} />, numeric: true },
+]
+
+/** The metrics of one device. */
+export function DevicePage({ deviceId }: { deviceId: string }) {
+  const api = useApi()
+  const pages = usePages(deviceId, (cursor, read) => api.metrics(deviceId, cursor, read))
+  const empty = pages.rows.length === 0 && !pages.busy && !pages.error
+  return (
+    <>
+      <PageHeader
+        title={pages.rows[0]?.device ?? 'Device'}
+        crumbs={[{ label: 'Devices', href: devicesHref() }]}
+      />
+      {/* A device that does not exist looks the same: the API does not tell the two apart. */}
+      {empty ? (
+        <p class="card state">There are no metrics here.</p>
+      ) : (
+        <PagedTable caption="Metrics" columns={columns} pages={pages} rowKey={({ id }) => id} />
+      )}
+    </>
+  )
+}
