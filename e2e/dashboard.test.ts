@@ -1,0 +1,229 @@
+import { existsSync } from 'node:fs'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import sparticuz from '@sparticuz/chromium'
+import { type Browser, chromium, type Page } from 'playwright-core'
+import { build } from 'vite'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { createFixtureApi, EMPTY_KEY, FIXTURE_KEY, HOSTILE_NAME } from '../dashboard/testing/fixture-api.ts'
+
+/**
+ * The dashboard in a real browser. With DASHBOARD_URL and DASHBOARD_KEY it runs against that stack, and
+ * DASHBOARD_DEVICE and DASHBOARD_METRIC name what to open there; otherwise against made-up answers.
+ */
+const real = process.env['DASHBOARD_URL']
+const key = real ? process.env['DASHBOARD_KEY']! : FIXTURE_KEY
+const deviceName = real ? process.env['DASHBOARD_DEVICE'] : 'pump-7'
+const metricName = real ? process.env['DASHBOARD_METRIC'] : 'temperature'
+
+const PHONE = { width: 390, height: 844 }
+const DESKTOP = { width: 1440, height: 900 }
+
+let api = createFixtureApi(Date.now())
+let url = real ?? ''
+let dist = ''
+let server: Server | undefined
+let browser: Browser
+let page: Page
+const faults: string[] = []
+
+beforeAll(async () => {
+  if (!real) {
+    dist = await mkdtemp(path.join(tmpdir(), 'edgepulse-dashboard-'))
+    const root = path.join(import.meta.dirname, '../dashboard')
+    await build({ root, envDir: false, logLevel: 'warn', build: { outDir: dist } })
+    server = createServer(serve)
+    await new Promise<void>((resolve) => server!.listen(0, '127.0.0.1', resolve))
+    const address = server.address()
+    url = `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}/`
+  }
+  browser = await launchChromium()
+})
+
+afterAll(async () => {
+  await browser?.close()
+  await new Promise((resolve) => (server ? server.close(resolve) : resolve(undefined)))
+  if (dist) await rm(dist, { recursive: true, force: true })
+})
+
+beforeEach(async () => {
+  api = createFixtureApi(Date.now())
+  faults.length = 0
+  page = await browser.newPage({ viewport: DESKTOP })
+  page.setDefaultTimeout(15_000)
+  page.on('pageerror', (error) => faults.push(error.message))
+  page.on('request', (request) => {
+    if (new URL(request.url()).origin !== new URL(url).origin) faults.push(`asked for ${request.url()}`)
+  })
+  page.on('console', (message) => {
+    if (/Content Security Policy/i.test(message.text())) faults.push(message.text())
+  })
+})
+
+afterEach(async () => {
+  await page.close()
+  expect(faults).toEqual([])
+})
+
+describe('the dashboard', () => {
+  it('leads from the key to an anomaly on the chart and in the table', async () => {
+    await openMetric()
+    await page.locator('.plot-value canvas').waitFor()
+    await page.locator('.plot-score canvas').waitFor()
+    const table = page.getByRole('table', { name: 'Anomalous windows, newest first' })
+    await table.getByRole('row').nth(1).waitFor()
+    expect(await table.getByRole('columnheader').allTextContents()).toEqual([
+      'Window',
+      'Score',
+      'State',
+      'Reasons',
+      expect.stringMatching(/^Expected/),
+    ])
+    expect(Number.parseFloat(await table.locator('.anomalous').first().innerText())).toBeGreaterThanOrEqual(1)
+  })
+
+  it('shows the same page again when a deep link is reloaded', async () => {
+    await openMetric()
+    const title = await page.getByRole('heading', { level: 1 }).innerText()
+    await page.reload()
+    await page.locator('.plot-value canvas').waitFor()
+    expect(await page.getByRole('heading', { level: 1 }).innerText()).toBe(title)
+    expect(await page.locator('a[aria-current]').innerText()).toBe('30 days')
+  })
+
+  it('lists every window of the charts in a table', async () => {
+    await openMetric()
+    await page.locator('summary').click()
+    await page.getByRole('table', { name: 'Windows, newest first' }).getByRole('row').nth(1).waitFor()
+  })
+
+  it('says so when a key is wrong and keeps nothing of it', async () => {
+    await enterKey('epk_wrong')
+    await page.getByText('This key is not valid, or has been revoked.').waitFor()
+    expect(await page.evaluate('sessionStorage.length + localStorage.length')).toBe(0)
+  })
+
+  it('forgets the key at sign-out', async () => {
+    await enterKey(key)
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    await page.getByLabel('API key').waitFor()
+    expect(await page.evaluate('sessionStorage.length + localStorage.length')).toBe(0)
+  })
+
+  it('fits a phone on every page', async () => {
+    await page.setViewportSize(PHONE)
+    await enterKey(key)
+    await page.getByRole('table', { name: 'Devices' }).waitFor()
+    expect(await overflow()).toBe(0)
+    await tableLink('Devices', deviceName).click()
+    await page.getByRole('table', { name: 'Metrics' }).waitFor()
+    expect(await overflow()).toBe(0)
+    await tableLink('Metrics', metricName).click()
+    await page.locator('.plot-value canvas').waitFor()
+    await page.locator('summary').click()
+    expect(await overflow()).toBe(0)
+  })
+})
+
+describe.runIf(!real)('the dashboard over made-up answers', () => {
+  it('goes back to the key form when the key is revoked', async () => {
+    await openMetric()
+    api.revoke(key)
+    await page.getByRole('link', { name: '7 days' }).click()
+    await page.getByText('This key is not valid, or has been revoked.').waitFor()
+  })
+
+  it('shows a ready-made command to a tenant that has sent nothing', async () => {
+    await enterKey(EMPTY_KEY)
+    expect(await page.locator('pre').innerText()).toContain(`curl -X POST '${new URL(url).origin}/v1/ingest'`)
+  })
+
+  it('takes a hostile device name for what it is: text', async () => {
+    await enterKey(key)
+    await tableLink('Devices', HOSTILE_NAME).click()
+    await page.getByRole('heading', { level: 1, name: HOSTILE_NAME }).waitFor()
+    expect(await page.title()).toContain(HOSTILE_NAME)
+  })
+
+  it('pages through the devices', async () => {
+    await enterKey(key)
+    await page.getByRole('button', { name: 'Show more' }).click()
+    await page.getByRole('link', { name: 'pump-60', exact: true }).waitFor()
+    expect(await page.getByRole('button', { name: 'Show more' }).count()).toBe(0)
+  })
+
+  it('says that a metric is still learning', async () => {
+    await openMetric('vibration')
+    await page.getByText('This metric is still learning what is normal').waitFor()
+  })
+
+  it('offers to try again after a fault', async () => {
+    await enterKey(key)
+    await page.route('**/v1/metrics?**', (route) => route.abort(), { times: 1 })
+    await tableLink('Devices', deviceName).click()
+    await page.getByText('The API cannot be reached.').waitFor()
+    await page.getByRole('button', { name: 'Try again' }).click()
+    await tableLink('Metrics', metricName).waitFor()
+  })
+})
+
+async function enterKey(entered: string): Promise<void> {
+  await page.goto(url)
+  await page.getByLabel('API key').fill(entered)
+  await page.getByRole('button', { name: 'Open' }).click()
+  await page.getByRole('button', { name: 'Checking…' }).waitFor({ state: 'detached' })
+}
+
+async function openMetric(name = metricName): Promise<void> {
+  await enterKey(key)
+  await tableLink('Devices', deviceName).click()
+  await tableLink('Metrics', name).click()
+  await page.getByRole('link', { name: '30 days' }).click()
+  await page.locator('a[aria-current]', { hasText: '30 days' }).waitFor()
+  await page.locator('.plot-value canvas').waitFor()
+}
+
+/** The link in a table with this exact name; the first one when no name is known. */
+function tableLink(table: string, name: string | undefined) {
+  const links = page.getByRole('table', { name: table })
+  return name === undefined ? links.getByRole('link').first() : links.getByRole('link', { name, exact: true })
+}
+
+const overflow = () =>
+  page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth')
+
+async function launchChromium(): Promise<Browser> {
+  const installed = '/usr/bin/chromium'
+  const executablePath = existsSync(installed) ? installed : await sparticuz.executablePath()
+  return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-background-networking'] })
+}
+
+async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { pathname } = new URL(request.url ?? '/', url)
+  const answer = pathname.startsWith('/v1/') ? apiAnswer(request) : await fileAnswer(pathname)
+  response.writeHead(answer.status, Object.fromEntries(answer.headers))
+  response.end(Buffer.from(await answer.arrayBuffer()))
+}
+
+function apiAnswer(request: IncomingMessage): Response {
+  const header = request.headers['x-api-key']
+  const headers = typeof header === 'string' ? { 'X-API-Key': header } : {}
+  return api.answer(new Request(new URL(request.url ?? '/', url), { headers }))
+}
+
+/** Under the strictest policy that the page promises to live with. */
+async function fileAnswer(pathname: string): Promise<Response> {
+  const types: Record<string, string> = {
+    '.js': 'text/javascript',
+    '.css': 'text/css',
+    '.svg': 'image/svg+xml',
+  }
+  const file = path.join(dist, pathname === '/' ? 'index.html' : pathname)
+  const headers = {
+    'Content-Type': types[path.extname(file)] ?? 'text/html; charset=utf-8',
+    'Content-Security-Policy': "default-src 'self'",
+  }
+  return new Response(await readFile(file), { headers })
+}
