@@ -34,7 +34,8 @@ export function madSorted(sorted: ArrayLike<number>, median: number): number {
     else right += 1
     current = Math.min(below, above)
   }
-  return length % 2 === 1 ? current : midpoint(previous, current)
+  const mad = length % 2 === 1 ? current : midpoint(previous, current)
+  return Math.min(mad, Number.MAX_VALUE) // a distance between finite values can overflow
 }
 
 /** Index of the first value that is not below `value`. */

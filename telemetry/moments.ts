@@ -7,12 +7,19 @@ export interface Moments {
 
 export const emptyMoments = (): Moments => ({ count: 0, mean: 0, m2: 0 })
 
-/** Adds one value in place. Welford's update: Technometrics 4 (1962), 419-420. */
+/** Adds one finite value in place. Welford's update: Technometrics 4 (1962), 419-420. */
 export function addToMoments(moments: Moments, value: number): void {
-  moments.count += 1
+  const count = moments.count + 1
   const delta = value - moments.mean
-  moments.mean += delta / moments.count
-  moments.m2 += delta * (value - moments.mean)
+  const mean = moments.mean + delta / count
+  const m2 = moments.m2 + delta * (value - mean)
+  if (!Number.isFinite(m2)) {
+    saturate(moments, { count: 1, mean: value, m2: 0 })
+    return
+  }
+  moments.count = count
+  moments.mean = mean
+  moments.m2 = m2
 }
 
 /** The moments of both samples together. Chan, Golub, LeVeque: Updating formulae for variances (1979). */
@@ -21,11 +28,23 @@ export function mergeMoments(a: Moments, b: Moments): Moments {
   if (b.count === 0) return { ...a }
   const count = a.count + b.count
   const delta = b.mean - a.mean
-  return {
-    count,
-    mean: a.mean + (delta * b.count) / count,
-    m2: a.m2 + b.m2 + (delta * delta * a.count * b.count) / count,
-  }
+  const mean = a.mean + delta * (b.count / count)
+  const m2 = a.m2 + b.m2 + delta * delta * a.count * (b.count / count)
+  if (Number.isFinite(m2)) return { count, mean, m2 }
+  const merged = { ...a }
+  saturate(merged, b)
+  return merged
+}
+
+/**
+ * Adds `b` where the squares overflow (values beyond 1e150 or so): the mean by weights, m2 the largest double.
+ * Infinity would turn into NaN with the next value.
+ */
+function saturate(moments: Moments, b: Moments): void {
+  const count = moments.count + b.count
+  moments.mean = moments.mean * (moments.count / count) + b.mean * (b.count / count)
+  moments.count = count
+  moments.m2 = Number.MAX_VALUE
 }
 
 /** Sample standard deviation (n - 1); 0 for a single value. Throws on no values. */

@@ -28,7 +28,7 @@ export class Sketch {
   }
 
   add(value: number): void {
-    if (this.#count === this.#values.length) this.#grow(this.#count * 2)
+    if (this.#count === this.#values.length) this.#grow(Math.max(1, this.#count * 2))
     if (this.#count > 0 && value < this.#values[this.#count - 1]!) this.#sorted = false
     this.#values[this.#count] = value
     this.#count += 1
@@ -73,6 +73,8 @@ export class Sketch {
       const value = view.getFloat64(HEADER_BYTES + i * 8, true)
       if (!Number.isFinite(value))
         throw new RangeError('Cannot read a sketch: it holds a value that is not finite.')
+      if (i > 0 && value < sketch.#values[i - 1]!)
+        throw new RangeError('Cannot read a sketch: its values are out of order.')
       sketch.add(value)
     }
     return sketch

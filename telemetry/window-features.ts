@@ -78,6 +78,6 @@ function features(
     mad,
     min,
     max,
-    range: max - min,
+    range: Math.min(max - min, Number.MAX_VALUE), // the difference of finite values can overflow
   }
 }
