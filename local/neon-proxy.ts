@@ -24,15 +24,23 @@ export interface NeonProxy {
   stop(): Promise<void>
 }
 
+export interface NeonProxyOptions {
+  /** Where to listen on 127.0.0.1; 0 takes a free port. */
+  port: number
+  postgresHost?: string
+  postgresPort: number
+}
+
 /**
- * Speaks Neon's serverless protocol in front of the Postgres at 127.0.0.1:`postgresPort`: `POST /sql` (one
- * query, or an atomic batch) and, as a WebSocket, a plain tunnel to Postgres. The shapes are those of
- * @neondatabase/serverless 1.2 and Neon's open-source proxy.
+ * Speaks Neon's serverless protocol in front of a plain Postgres: `POST /sql` (one query, or an atomic batch)
+ * and, as a WebSocket, a plain tunnel to Postgres. The shapes are those of @neondatabase/serverless 1.2 and
+ * Neon's open-source proxy.
  */
-export async function startNeonProxy(options: { port: number; postgresPort: number }): Promise<NeonProxy> {
+export async function startNeonProxy(options: NeonProxyOptions): Promise<NeonProxy> {
+  const { postgresHost = '127.0.0.1', postgresPort } = options
   const pools = new Map<string, pg.Pool>()
   const poolFor = (headers: IncomingHttpHeaders) => {
-    const url = connectionString(headers, options.postgresPort)
+    const url = connectionString(headers, postgresHost, postgresPort)
     const known = pools.get(url)
     if (known) return known
     const pool = new pg.Pool({ connectionString: url, max: 20, connectionTimeoutMillis: 5_000 })
@@ -45,7 +53,7 @@ export async function startNeonProxy(options: { port: number; postgresPort: numb
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
   })
   const sockets = new WebSocketServer({ server })
-  sockets.on('connection', (socket) => tunnel(socket, options.postgresPort))
+  sockets.on('connection', (socket) => tunnel(socket, postgresHost, postgresPort))
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject).listen(options.port, '127.0.0.1', resolve)
   })
@@ -60,13 +68,14 @@ export async function startNeonProxy(options: { port: number; postgresPort: numb
   }
 }
 
-/** User, password and database are the caller's; host and port are always the local ones. */
-function connectionString(headers: IncomingHttpHeaders, postgresPort: number): string {
+/** User, password and database are the caller's; host and port are always those of the one Postgres behind. */
+function connectionString(headers: IncomingHttpHeaders, host: string, port: number): string {
   const url = new URL(String(headers['neon-connection-string']))
-  const local = new URL(`postgresql://127.0.0.1:${postgresPort}`)
+  const local = new URL(`postgresql://${host}:${port}`)
   local.username = url.username
   local.password = url.password
   local.pathname = url.pathname
+  local.search = url.search
   return local.href
 }
 
@@ -132,8 +141,8 @@ function failure(error: unknown): { status: number; body: object } {
   return { status: 500, body: { message: error instanceof Error ? error.message : String(error) } }
 }
 
-function tunnel(socket: WebSocket, postgresPort: number): void {
-  const postgres = connect(postgresPort, '127.0.0.1')
+function tunnel(socket: WebSocket, host: string, port: number): void {
+  const postgres = connect(port, host)
   socket.on('message', (data: Buffer) => postgres.write(data))
   socket.on('close', () => postgres.end())
   socket.on('error', () => postgres.destroy())

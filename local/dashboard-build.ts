@@ -1,0 +1,26 @@
+import { existsSync } from 'node:fs'
+import { rename, rm } from 'node:fs/promises'
+import path from 'node:path'
+import { isStale } from './newest-change.ts'
+import { ROOT } from './settings.ts'
+import { runTool, type ToolOptions } from './tool.ts'
+
+const DASHBOARD = path.join(ROOT, 'dashboard')
+const DIST = path.join(DASHBOARD, 'dist')
+
+export const isDashboardStale = () =>
+  isStale(path.join(DIST, 'index.html'), [DASHBOARD, path.join(ROOT, 'package-lock.json')])
+
+/** Builds dashboard/dist beside the old one and swaps the two, so that a stack that serves it never sees half. */
+export async function buildDashboard(options: ToolOptions): Promise<void> {
+  const made = path.join(DASHBOARD, `.edgepulse-dist-${process.pid}`)
+  const old = `${made}-old`
+  try {
+    await runTool('vite', ['build', 'dashboard', '--outDir', made, '--logLevel', 'warn'], options)
+    if (existsSync(DIST)) await rename(DIST, old)
+    await rename(made, DIST)
+  } finally {
+    await rm(made, { recursive: true, force: true })
+    await rm(old, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,16 @@
+// `npm run dev`: the stack without demo data, reloading on change.
+
+import { reloadOnChange } from './reload-on-change.ts'
+import { runStack } from './run-stack.ts'
+
+process.exit(
+  await runStack({
+    allowPrivateWebhooks: false,
+    interruptible: true,
+    work: async ({ stack, progress, signal }) => {
+      reloadOnChange(stack, progress, signal)
+      progress.step(`Ready: ${stack.url} (dashboard and API). Changes are reloaded; Ctrl-C stops everything.`)
+      return undefined
+    },
+  }),
+)

@@ -1,0 +1,220 @@
+import { mkdirSync } from 'node:fs'
+import path from 'node:path'
+import { migrate } from '../migrations/migrate.ts'
+import { buildDashboard, isDashboardStale } from './dashboard-build.ts'
+import { writeDevFile } from './dev-file.ts'
+import { startMl } from './ml-process.ts'
+import { type NeonProxy, startNeonProxy } from './neon-proxy.ts'
+import { keepRunning, type Part, type RunningPart } from './part.ts'
+import { requireFreePort } from './ports.ts'
+import { startPostgres } from './postgres.ts'
+import type { Progress } from './progress.ts'
+import { loadSecrets, type Secrets } from './secrets.ts'
+import type { Settings } from './settings.ts'
+import { claimStateFolder, type StateFolder } from './state-folder.ts'
+import { workerBindings } from './worker-bindings.ts'
+import { bundleOf, bundleWorker, isBundleStale } from './worker-bundle.ts'
+import { startWorker } from './worker-process.ts'
+
+export interface StackOptions {
+  settings: Settings
+  progress: Progress
+  /** For the demo, whose webhook receiver is on this machine. */
+  allowPrivateWebhooks: boolean
+}
+
+/** Seconds between two looks of the ML service for due work. */
+const ML_EVERY = 3
+
+/** Everything that runs on one machine, supervised by this process. `stop` may be called at any time. */
+export class Stack {
+  readonly url: string
+  readonly #options: StackOptions
+  readonly #aborted = new AbortController()
+  #folder: StateFolder | undefined
+  #secrets: Secrets | undefined
+  #databaseUrl = ''
+  #proxy: NeonProxy | undefined
+  #parts: Partial<Record<'postgres' | 'worker' | 'ml', Part>> = {}
+  #watch: NodeJS.Timeout | undefined
+
+  constructor(options: StackOptions) {
+    this.#options = options
+    this.url = `http://127.0.0.1:${options.settings.port}`
+  }
+
+  get databaseUrl(): string {
+    return this.#databaseUrl
+  }
+
+  get adminToken(): string {
+    return this.#secrets?.ADMIN_TOKEN ?? ''
+  }
+
+  /** Starts every part and writes dev.json. Throws in one sentence; the caller then calls `stop`. */
+  async start(onLost: (reason: string) => void): Promise<void> {
+    const { settings, progress } = this.#options
+    this.#folder = await claimStateFolder(settings.stateDir, progress.step)
+    this.#watchFolder(onLost)
+    await requireFreePort(settings.port, 'EDGEPULSE_PORT')
+    this.#secrets = loadSecrets(settings.stateDir, settings.environment)
+    const built = this.#build()
+    await Promise.all([built, this.#startDatabase()])
+    this.#parts.worker = await this.#keep('The Worker', () => this.#startWorker())
+    progress.step(`The Worker answers at ${this.url}.`)
+    this.#parts.ml = await this.#keep('The ML service', () => this.#startMl())
+    progress.step('The ML service is up.')
+    this.#writeDevFile()
+  }
+
+  /** Bundles the Worker again and runs the new code. Throws, leaving the old one running, when it has errors. */
+  async reloadWorker(): Promise<void> {
+    await this.#build()
+    await this.#parts.worker?.reload()
+  }
+
+  async reloadMl(): Promise<void> {
+    await this.#parts.ml?.reload()
+  }
+
+  /** Ends what runs, the database last, and leaves the state folder to the next start. */
+  async stop(): Promise<void> {
+    this.#aborted.abort()
+    clearInterval(this.#watch)
+    await this.#parts.ml?.stop()
+    await this.#parts.worker?.stop()
+    await this.#proxy?.stop()
+    await this.#parts.postgres?.stop()
+    await this.#folder?.endRecorded() // what was still starting
+    this.#folder?.release()
+  }
+
+  async #build(): Promise<void> {
+    const { environment } = this.#options.settings
+    const tool = { environment, signal: this.#aborted.signal }
+    if (isDashboardStale()) {
+      await buildDashboard(tool)
+      this.#options.progress.step('The dashboard is built.')
+    }
+    if (isBundleStale(this.#place('worker'))) {
+      await bundleWorker(this.#place('worker'), tool)
+      this.#options.progress.step('The Worker is bundled.')
+    }
+  }
+
+  async #startDatabase(): Promise<void> {
+    const { settings, progress } = this.#options
+    if (settings.databaseUrl) {
+      this.#databaseUrl = settings.databaseUrl
+    } else {
+      await requireFreePort(settings.pgPort, 'EDGEPULSE_PG_PORT')
+      this.#parts.postgres = await this.#keep('Postgres', () => this.#startPostgres())
+      progress.step(`Postgres answers on port ${settings.pgPort}.`)
+    }
+    const applied = await migrate(this.#databaseUrl)
+    if (applied.length > 0) progress.step(`The database has its tables (${applied.length} migrations).`)
+    const { hostname, port } = new URL(this.#databaseUrl)
+    if (hostname.endsWith('.neon.tech')) return // the Worker's driver reaches Neon by itself
+    this.#proxy = await startNeonProxy({
+      port: 0,
+      postgresHost: hostname,
+      postgresPort: Number(port || 5432),
+    })
+  }
+
+  async #startPostgres(): Promise<RunningPart> {
+    const postgres = await startPostgres({
+      dir: this.#place('postgres'),
+      port: this.#options.settings.pgPort,
+      onSpawn: (name, pid) => this.#folder?.record(name, pid),
+    })
+    this.#databaseUrl = postgres.databaseUrl
+    return postgres
+  }
+
+  #startWorker(): Promise<RunningPart> {
+    const { settings, allowPrivateWebhooks } = this.#options
+    return startWorker({
+      runner: {
+        bundle: bundleOf(this.#place('worker')),
+        port: settings.port,
+        persistDir: this.#place('platform'),
+        bindings: workerBindings({
+          environment: settings.environment,
+          secrets: this.#held(this.#secrets),
+          databaseUrl: this.#databaseUrl,
+          proxyPort: this.#proxy?.port,
+          allowPrivateWebhooks,
+        }),
+      },
+      environment: settings.environment,
+      logFile: this.#place('worker.log'),
+      onSpawn: (name, pid) => this.#folder?.record(name, pid),
+    })
+  }
+
+  #startMl(): Promise<RunningPart> {
+    const { settings, allowPrivateWebhooks } = this.#options
+    if (!settings.modelDir.includes('://')) mkdirSync(settings.modelDir, { recursive: true })
+    return startMl({
+      environment: {
+        ...settings.environment,
+        ...this.#held(this.#secrets),
+        DATABASE_URL: this.#databaseUrl,
+        MODEL_DIR: settings.modelDir,
+        ...(allowPrivateWebhooks ? { WEBHOOK_ALLOW_PRIVATE: '1' } : {}),
+      },
+      every: ML_EVERY,
+      logFile: this.#place('ml.log'),
+      onSpawn: (pid) => this.#folder?.record('ml', pid),
+    })
+  }
+
+  #keep(title: string, start: () => Promise<RunningPart>): Promise<Part> {
+    return keepRunning({
+      title,
+      start,
+      log: this.#options.progress.step,
+      onRestart: () => this.#writeDevFile(),
+      mayRestart: () => this.#folder?.isOurs() ?? false,
+    })
+  }
+
+  /** Once every part runs, says where; again whenever one was restarted. */
+  #writeDevFile(): void {
+    const { settings } = this.#options
+    const { postgres, worker, ml } = this.#parts
+    if (!worker || !ml || this.#aborted.signal.aborted || !this.#folder?.isOurs()) return
+    writeDevFile(settings.stateDir, {
+      url: this.url,
+      dashboard_url: `${this.url}/`,
+      admin_token: this.adminToken,
+      database_url: this.#databaseUrl,
+      model_dir: settings.modelDir,
+      pids: {
+        supervisor: process.pid,
+        postgres: postgres?.pid() ?? null,
+        worker: worker.pid(),
+        ml: ml.pid(),
+      },
+    })
+  }
+
+  #watchFolder(onLost: (reason: string) => void): void {
+    const { stateDir } = this.#options.settings
+    this.#watch = setInterval(() => {
+      if (this.#folder?.isOurs()) return
+      clearInterval(this.#watch)
+      onLost(`The state folder ${stateDir} was deleted while it was in use; start again to begin afresh.`)
+    }, 500)
+  }
+
+  #place(name: string): string {
+    return path.join(this.#options.settings.stateDir, name)
+  }
+
+  #held<T>(value: T | undefined): T {
+    if (value === undefined) throw new Error('The stack has not started.')
+    return value
+  }
+}

@@ -1,0 +1,28 @@
+import type { Secrets } from './secrets.ts'
+
+export interface BindingOptions {
+  environment: Record<string, string>
+  secrets: Secrets
+  databaseUrl: string
+  /** Where the local Neon proxy listens; undefined in front of a real Neon. */
+  proxyPort: number | undefined
+  allowPrivateWebhooks: boolean
+}
+
+/** Variables and secrets of the Worker in a local run; the rest is as wrangler.toml has it. */
+export function workerBindings(options: BindingOptions): Record<string, string> {
+  const { environment, secrets, databaseUrl, proxyPort, allowPrivateWebhooks } = options
+  const bindings: Record<string, string> = {
+    ...secrets,
+    DATABASE_URL: databaseUrl,
+    // Somebody is watching: closed windows need not wait for company, as they do where each flush costs money.
+    FLUSH_INTERVAL_MS: '2000',
+  }
+  for (const name of ['API_KEY_MAC_SECRET_PREVIOUS', 'FLUSH_INTERVAL_MS', 'RESEND_AFTER_MS']) {
+    const value = environment[name]
+    if (value !== undefined) bindings[name] = value
+  }
+  if (proxyPort !== undefined) bindings['NEON_PROXY_URL'] = `http://127.0.0.1:${proxyPort}/sql`
+  if (allowPrivateWebhooks) bindings['WEBHOOK_ALLOW_PRIVATE'] = '1'
+  return bindings
+}

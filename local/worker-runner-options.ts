@@ -1,0 +1,15 @@
+import * as v from 'valibot'
+
+/** What worker-process.ts tells worker-runner.ts, over the channel between the two. */
+export const runnerOptionsSchema = v.object({
+  bundle: v.string(),
+  port: v.number(),
+  /** Where Durable Objects and R2 keep their state. */
+  persistDir: v.string(),
+  bindings: v.record(v.string(), v.string()),
+})
+export type RunnerOptions = v.InferOutput<typeof runnerOptionsSchema>
+
+/** What it answers: which process runs the Worker's code. */
+export const runnerMessageSchema = v.object({ pid: v.number() })
+export type RunnerMessage = v.InferOutput<typeof runnerMessageSchema>
