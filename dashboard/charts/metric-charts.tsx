@@ -22,13 +22,14 @@ export function MetricCharts({ history, span, unit }: MetricChartsProps) {
   const colours = useChartColours()
   const [hovered, setHovered] = useState<number | null>(null)
   const columns = useMemo(() => chartColumns(history), [history])
+  const learning = useMemo(() => learningSpans(history), [history])
   const plots = useMemo(() => {
     const context = { colours, span, onHover: setHovered }
     return {
       value: { options: valueOptions(context), data: valueData(columns) },
-      score: { options: scoreOptions(context, learningSpans(history)), data: scoreData(columns) },
+      score: { options: scoreOptions(context, learning), data: scoreData(columns) },
     }
-  }, [colours, columns, history, span])
+  }, [colours, columns, learning, span])
   const shown = (hovered === null ? undefined : columns.entries[hovered]) ?? history.at(-1)
   return (
     <figure class="card charts">
@@ -46,7 +47,7 @@ export function MetricCharts({ history, span, unit }: MetricChartsProps) {
       <ul class="chart-key">
         <li class="key-score">score</li>
         <li class="key-threshold">threshold {formatNumber(SCORE_THRESHOLD)}</li>
-        <li class="key-learning">learning</li>
+        {learning.length > 0 && <li class="key-learning">learning</li>}
       </ul>
     </figure>
   )

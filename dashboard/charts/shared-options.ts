@@ -5,6 +5,7 @@ import { timeTicks } from './time-ticks.ts'
 
 /** Width of the value axis: the same in both charts, so that their times stand under each other. */
 const VALUE_AXIS_PX = 58
+const TIME_AXIS_PX = 30
 const SYNC_KEY = 'metric'
 
 export interface ChartContext {
@@ -32,7 +33,7 @@ export function sharedOptions({ colours, span, onHover }: ChartContext) {
       points: { size: 7 },
     },
     axes: [
-      { ...axis, values: timeTicks, space: 70 },
+      { ...axis, size: TIME_AXIS_PX, values: timeTicks, space: 70 },
       { ...axis, size: VALUE_AXIS_PX, space: 36, values: valueTicks },
     ],
     hooks: { setCursor: [(plot) => onHover(plot.cursor.idx ?? null)] },

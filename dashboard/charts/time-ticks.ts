@@ -1,7 +1,7 @@
 import type UPlot from 'uplot'
 
 const DAY_SECONDS = 86_400
-const timeFormat = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' })
+const timeFormat = new Intl.DateTimeFormat(undefined, { hour: 'numeric', minute: '2-digit' })
 const dayFormat = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' })
 
 /** Times of day in the reader's own form; a day's first tick, and coarse ticks, name the day. */

@@ -29,18 +29,24 @@ export function MetricPage({ deviceId, metricId, range }: MetricPageProps) {
       <PageHeader title={metric?.name ?? 'Metric'} crumbs={crumbs}>
         {metric && (
           <dl class="facts">
-            <dt>Unit</dt>
-            <dd>
-              <bdi>{metric.unit ?? '–'}</bdi>
-            </dd>
-            <dt>Last value</dt>
-            <dd>
-              <TimeText time={metric.last_ts} />
-            </dd>
-            <dt>Last score</dt>
-            <dd>
-              <ScoreText score={metric.last_score} />
-            </dd>
+            <div>
+              <dt>Unit</dt>
+              <dd>
+                <bdi>{metric.unit ?? '–'}</bdi>
+              </dd>
+            </div>
+            <div>
+              <dt>Last value</dt>
+              <dd>
+                <TimeText time={metric.last_ts} />
+              </dd>
+            </div>
+            <div>
+              <dt>Last score</dt>
+              <dd>
+                <ScoreText score={metric.last_score} />
+              </dd>
+            </div>
           </dl>
         )}
       </PageHeader>

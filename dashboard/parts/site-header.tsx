@@ -10,7 +10,7 @@ export function SiteHeader({ signOut }: { signOut: (() => void) | undefined }) {
       </a>
       {signOut && (
         <>
-          <nav aria-label="Main">
+          <nav class="site-nav" aria-label="Main">
             <a href={devicesHref()}>Devices</a>
           </nav>
           <button type="button" class="quiet" onClick={signOut}>
