@@ -1,13 +1,9 @@
 import { existsSync } from 'node:fs'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
 import sparticuz from '@sparticuz/chromium'
 import { type Browser, chromium, type Page } from 'playwright-core'
-import { build } from 'vite'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createFixtureApi, EMPTY_KEY, FIXTURE_KEY, HOSTILE_NAME } from '../dashboard/testing/fixture-api.ts'
+import { startFixtureServer } from '../dashboard/testing/fixture-server.ts'
 
 /**
  * The dashboard in a real browser. With DASHBOARD_URL and DASHBOARD_KEY it runs against that stack, and
@@ -23,29 +19,22 @@ const DESKTOP = { width: 1440, height: 900 }
 
 let api = createFixtureApi(Date.now())
 let url = real ?? ''
-let dist = ''
-let server: Server | undefined
+let server: Awaited<ReturnType<typeof startFixtureServer>> | undefined
 let browser: Browser
 let page: Page
 const faults: string[] = []
 
 beforeAll(async () => {
   if (!real) {
-    dist = await mkdtemp(path.join(tmpdir(), 'edgepulse-dashboard-'))
-    const root = path.join(import.meta.dirname, '../dashboard')
-    await build({ root, envDir: false, logLevel: 'warn', build: { outDir: dist } })
-    server = createServer(serve)
-    await new Promise<void>((resolve) => server!.listen(0, '127.0.0.1', resolve))
-    const address = server.address()
-    url = `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}/`
+    server = await startFixtureServer((request) => api.answer(request))
+    url = server.url
   }
   browser = await launchChromium()
 })
 
 afterAll(async () => {
   await browser?.close()
-  await new Promise((resolve) => (server ? server.close(resolve) : resolve(undefined)))
-  if (dist) await rm(dist, { recursive: true, force: true })
+  await server?.stop()
 })
 
 beforeEach(async () => {
@@ -159,6 +148,11 @@ describe.runIf(!real)('the dashboard over made-up answers', () => {
     await page.getByText('This metric is still learning what is normal').waitFor()
   })
 
+  it('draws a metric that has a single window', async () => {
+    await openMetric('flow')
+    await page.getByText('One window as a table').waitFor()
+  })
+
   it('offers to try again after a fault', async () => {
     await enterKey(key)
     await page.route('**/v1/metrics?**', (route) => route.abort(), { times: 1 })
@@ -198,32 +192,4 @@ async function launchChromium(): Promise<Browser> {
   const installed = '/usr/bin/chromium'
   const executablePath = existsSync(installed) ? installed : await sparticuz.executablePath()
   return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-background-networking'] })
-}
-
-async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const { pathname } = new URL(request.url ?? '/', url)
-  const answer = pathname.startsWith('/v1/') ? apiAnswer(request) : await fileAnswer(pathname)
-  response.writeHead(answer.status, Object.fromEntries(answer.headers))
-  response.end(Buffer.from(await answer.arrayBuffer()))
-}
-
-function apiAnswer(request: IncomingMessage): Response {
-  const header = request.headers['x-api-key']
-  const headers = typeof header === 'string' ? { 'X-API-Key': header } : {}
-  return api.answer(new Request(new URL(request.url ?? '/', url), { headers }))
-}
-
-/** Under the strictest policy that the page promises to live with. */
-async function fileAnswer(pathname: string): Promise<Response> {
-  const types: Record<string, string> = {
-    '.js': 'text/javascript',
-    '.css': 'text/css',
-    '.svg': 'image/svg+xml',
-  }
-  const file = path.join(dist, pathname === '/' ? 'index.html' : pathname)
-  const headers = {
-    'Content-Type': types[path.extname(file)] ?? 'text/html; charset=utf-8',
-    'Content-Security-Policy': "default-src 'self'",
-  }
-  return new Response(await readFile(file), { headers })
 }

@@ -2,6 +2,7 @@ import type UPlot from 'uplot'
 import { SCORE_THRESHOLD } from '../score-threshold.ts'
 import type { TimeSpan } from '../time-range.ts'
 import type { ChartColumns } from './chart-columns.ts'
+import { isolatedPoints } from './isolated-points.ts'
 import { type ChartContext, sharedOptions } from './shared-options.ts'
 
 /** The scores, the threshold across them, and a shade where the metric was learning and had none. */
@@ -13,7 +14,7 @@ export function scoreOptions(
   const shared = sharedOptions(context)
   return {
     ...shared,
-    series: [{}, { stroke: colours.score, width: 1.5, points: { show: false } }],
+    series: [{}, { stroke: colours.score, width: 1.5, points: isolatedPoints }],
     scales: { ...shared.scales, y: { range: scoreRange } },
     hooks: {
       ...shared.hooks,

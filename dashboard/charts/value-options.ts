@@ -1,5 +1,6 @@
 import type UPlot from 'uplot'
 import type { ChartColumns } from './chart-columns.ts'
+import { isolatedPoints } from './isolated-points.ts'
 import { type ChartContext, sharedOptions } from './shared-options.ts'
 
 /** Places among the series, which are drawn in their order: the expected range lies under everything. */
@@ -17,7 +18,7 @@ export function valueOptions(context: ChartContext): Omit<UPlot.Options, 'width'
       edge,
       edge,
       edge,
-      { stroke: colours.median, width: 1.5, points: { show: false } },
+      { stroke: colours.median, width: 1.5, points: isolatedPoints },
       {
         stroke: colours.anomalous,
         paths: () => null,

@@ -28,7 +28,8 @@ export function WindowSection({ history, unit }: { history: HistoryEntry[]; unit
   return (
     <details class="windows" onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>
-        All {formatNumber(history.length)} windows as a table{unit !== null && ` (values in ${unit})`}
+        {history.length === 1 ? 'One window' : `All ${formatNumber(history.length)} windows`} as a table
+        {unit !== null && ` (values in ${unit})`}
       </summary>
       {open && (
         <GrowingTable

@@ -8,13 +8,14 @@ const FAILURE = { windowsAgo: 150, windows: 9 }
 /** A stretch of silence within the last day. */
 const SILENCE = { windowsAgo: 60, windows: 20 }
 
-/** Each device has a metric with a failure, one that still learns, and one without any window. */
+/** Each device has a metric with a failure, one that still learns, one with a single window, one with none. */
 export function metricsOf(deviceId: string, now: number, device = deviceId) {
   const last_ts = new Date(now - 90_000).toISOString()
   const shared = { device_id: deviceId, device }
   return [
     { id: `${deviceId}.temperature`, name: 'temperature', unit: '°C', last_ts, last_score: 0.31, ...shared },
     { id: `${deviceId}.vibration`, name: 'vibration', unit: 'mm/s', last_ts, last_score: 0, ...shared },
+    { id: `${deviceId}.flow`, name: 'flow', unit: 'l/s', last_ts, last_score: 0.1, ...shared },
     { id: `${deviceId}.mode`, name: 'mode', unit: null, last_ts: null, last_score: null, ...shared },
   ]
 }
@@ -60,6 +61,12 @@ export function anomaliesOf(metricId: string, now: number) {
   })
 }
 
+function windowCount(metricId: string): number {
+  if (metricId.endsWith('.mode')) return 0
+  if (metricId.endsWith('.flow')) return 1
+  return ((metricId.endsWith('.vibration') ? 1 : HISTORY_DAYS) * DAY_MS) / WINDOW_MS
+}
+
 const inFailure = (windowsAgo: number) =>
   windowsAgo <= FAILURE.windowsAgo && windowsAgo > FAILURE.windowsAgo - FAILURE.windows
 
@@ -68,10 +75,8 @@ const inSilence = (windowsAgo: number) =>
 
 /** The closed windows of a metric, oldest first. */
 function startsOf(metricId: string, now: number) {
-  if (metricId.endsWith('.mode')) return []
-  const days = metricId.endsWith('.vibration') ? 1 : HISTORY_DAYS
   const newest = Math.floor(now / WINDOW_MS) * WINDOW_MS - WINDOW_MS
-  const count = (days * DAY_MS) / WINDOW_MS
+  const count = windowCount(metricId)
   return Array.from({ length: count }, (_, index) => count - 1 - index)
     .map((windowsAgo) => ({ windowsAgo, windowStart: newest - windowsAgo * WINDOW_MS }))
     .filter(({ windowsAgo }) => !inSilence(windowsAgo))
