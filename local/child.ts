@@ -66,11 +66,11 @@ async function end(child: ChildProcess, exited: Promise<string>, signal: NodeJS.
 }
 
 /**
- * Sends `signal` to `pid` once this process has gone, however it went: for programs that cannot notice by
+ * Sends `signal` to `pid` (negative: its whole group) once this process has gone, however it went: for programs that cannot notice by
  * themselves. The shell waits on a pipe whose other end only this process holds. Returns how to call it off.
  */
 export function endWithThisProcess(pid: number, signal: NodeJS.Signals): () => void {
-  const shell = spawn('/bin/sh', ['-c', `read _; kill -s ${signal.slice(3)} ${pid} 2>/dev/null`], {
+  const shell = spawn('/bin/sh', ['-c', `read _; kill -s ${signal.slice(3)} -- ${pid} 2>/dev/null`], {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
   })

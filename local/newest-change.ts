@@ -1,13 +1,13 @@
 import { readdirSync, statSync } from 'node:fs'
 import path from 'node:path'
 
-/** When anything under `place` (a file or a folder) last changed, in epoch ms; 0 when it does not exist. */
+/** When anything but tests under `place` (a file or a folder) last changed, in epoch ms; 0 when it does not exist. */
 export function newestChange(place: string): number {
   const stats = statSync(place, { throwIfNoEntry: false })
   if (!stats) return 0
   if (!stats.isDirectory()) return stats.mtimeMs
   return readdirSync(place)
-    .filter((name) => name !== 'dist' && name !== 'node_modules' && !name.startsWith('.'))
+    .filter((name) => !/^(\.|dist$|node_modules$)|\.test\.ts$/.test(name))
     .map((name) => newestChange(path.join(place, name)))
     .reduce((newest, ms) => Math.max(newest, ms), 0)
 }

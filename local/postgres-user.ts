@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 
 export interface PostgresUser {
   uid?: number
@@ -18,12 +19,9 @@ export function postgresUser(): PostgresUser | undefined {
 /** Throws, in one sentence, when `user` cannot get into `dir` or run `program`. */
 export function requireAccess(user: PostgresUser | undefined, dir: string, program: string): void {
   if (user?.uid === undefined) return
-  for (const [test, place] of [
-    ['-x', dir],
-    ['-x', program],
-  ] as const) {
-    const { status } = spawnSync('/bin/sh', ['-c', `test ${test} "$0"`, place], { ...user, cwd: '/' })
-    if (status !== 0) {
+  for (const place of [dir, program]) {
+    const { status } = spawnSync('/bin/sh', ['-c', 'test -x "$0"', place], { ...user, cwd: '/' })
+    if (status !== 0 && existsSync(place)) {
       throw new Error(
         `As root, Postgres runs as the user "postgres", who cannot reach ${place}: run this as another user, or from a folder that everybody may enter.`,
       )

@@ -91,7 +91,7 @@ async function initialise(options: PostgresOptions & { program: string }): Promi
     logFile: logOf(dir),
   })
   onSpawn?.('initdb', child.pid)
-  const callOff = endWithThisProcess(child.pid, 'SIGTERM')
+  const callOff = endWithThisProcess(-child.pid, 'SIGKILL') // with its helpers
   const outcome = await child.exited
   callOff()
   if (outcome !== 'ended with code 0') {

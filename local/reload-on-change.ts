@@ -1,12 +1,13 @@
-import { watch } from 'node:fs'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { newestChange } from './newest-change.ts'
 import type { Progress } from './progress.ts'
 import { ROOT } from './settings.ts'
 import type { Stack } from './stack.ts'
 import { WORKER_SOURCES } from './worker-bundle.ts'
 
-/** Editors write a file in several steps, and several files at once. */
-const SETTLE_MS = 200
+/** Between two looks at the files; also lets an editor finish what it writes in several steps. */
+const LOOK_MS = 500
 
 const ML_SOURCES = ['ml-service', 'telemetry', 'migrations'].map((name) => path.join(ROOT, name))
 const DASHBOARD = path.join(ROOT, 'dashboard')
@@ -18,30 +19,26 @@ export function reloadOnChange(stack: Stack, progress: Progress, signal: AbortSi
       await run()
       progress.step(`${title} runs the changed code.`)
     } catch (error) {
-      if (!signal.aborted)
-        progress.step(`${title} keeps running the code before the change: ${messageOf(error)}`)
+      const reason = error instanceof Error ? error.message : error
+      if (!signal.aborted) progress.step(`${title} keeps running the code before the change: ${reason}`)
     }
   }
   onChange([...WORKER_SOURCES, DASHBOARD], signal, () => reload('The Worker', () => stack.reloadWorker()))
   onChange(ML_SOURCES, signal, () => reload('The ML service', () => stack.reloadMl()))
 }
 
-/** Calls `run` after a change below `places`, never twice at the same time. */
-function onChange(places: string[], signal: AbortSignal, run: () => Promise<void>): void {
-  let timer: NodeJS.Timeout | undefined
-  let running = Promise.resolve()
-  const changed = (_event: string, file: string | null) => {
-    if (file && isOutput(file)) return
-    clearTimeout(timer)
-    timer = setTimeout(() => {
-      running = running.then(() => (signal.aborted ? undefined : run()))
-    }, SETTLE_MS)
+/**
+ * Calls `run` after a change below `places`, never twice at the same time. Looks instead of listening: a
+ * recursive watch on Linux loses the files that editors replace, and a look at some hundred files is cheap.
+ */
+async function onChange(places: string[], signal: AbortSignal, run: () => Promise<void>): Promise<void> {
+  const newest = () => Math.max(...places.map(newestChange))
+  let seen = newest()
+  while (!signal.aborted) {
+    await sleep(LOOK_MS)
+    const now = newest()
+    if (now === seen) continue
+    seen = now
+    await run()
   }
-  for (const place of places) watch(place, { recursive: true, signal }, changed)
 }
-
-/** What builds write, and editors' own files. */
-const isOutput = (file: string) =>
-  file.split(path.sep).some((name) => name === 'dist' || name.startsWith('.')) || /\.test\.ts$|~$/.test(file)
-
-const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error))

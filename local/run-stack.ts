@@ -1,5 +1,5 @@
 import { type Progress, startProgress } from './progress.ts'
-import { parseSettings, readEnvironment, SettingsError } from './settings.ts'
+import { parseSettings, readEnvironment } from './settings.ts'
 import { Stack } from './stack.ts'
 
 export interface RunOptions {
@@ -51,13 +51,13 @@ export async function runStack(options: RunOptions): Promise<number> {
 async function live(running: RunningStack, options: RunOptions, interrupted: Promise<void>): Promise<number> {
   const { stack } = running
   const lost = Promise.withResolvers<never>()
-  const starting = stack.start((reason) => lost.reject(new SettingsError(reason)))
-  const working = starting.then(() => options.work(running))
-  working.catch(() => {}) // when the end comes first
-  const cutShort = interrupted.then(() => {
-    const isReady = Promise.race([starting.then(() => true), Promise.resolve(false)])
-    return isReady.then((ready) => (ready && options.interruptible ? 0 : INTERRUPTED))
+  let isReady = false
+  const working = stack.start(lost.reject).then(() => {
+    isReady = true
+    return options.work(running)
   })
+  working.catch(() => {}) // when the end comes first
+  const cutShort = interrupted.then(() => (isReady && options.interruptible ? 0 : INTERRUPTED))
   const code = await Promise.race([working, lost.promise, cutShort])
   return code ?? (await Promise.race([lost.promise, cutShort]))
 }

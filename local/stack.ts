@@ -10,7 +10,7 @@ import { requireFreePort } from './ports.ts'
 import { startPostgres } from './postgres.ts'
 import type { Progress } from './progress.ts'
 import { loadSecrets, type Secrets } from './secrets.ts'
-import type { Settings } from './settings.ts'
+import { type Settings, SettingsError } from './settings.ts'
 import { claimStateFolder, type StateFolder } from './state-folder.ts'
 import { workerBindings } from './worker-bindings.ts'
 import { bundleOf, bundleWorker, isBundleStale } from './worker-bundle.ts'
@@ -51,20 +51,32 @@ export class Stack {
     return this.#secrets?.ADMIN_TOKEN ?? ''
   }
 
-  /** Starts every part and writes dev.json. Throws in one sentence; the caller then calls `stop`. */
-  async start(onLost: (reason: string) => void): Promise<void> {
+  /**
+   * Starts every part and writes dev.json. Throws in one sentence; the caller then calls `stop`. `onLost` is
+   * called when the state folder is deleted: nothing can go on without it.
+   */
+  async start(onLost: (error: Error) => void): Promise<void> {
     const { settings, progress } = this.#options
     this.#folder = await claimStateFolder(settings.stateDir, progress.step)
-    this.#watchFolder(onLost)
+    this.#watch = setInterval(() => {
+      const lost = this.#lostFolder()
+      if (lost) onLost(lost)
+    }, 500)
+    await this.#startParts().catch((error) => {
+      throw this.#lostFolder() ?? error // the reason behind whatever failed
+    })
+    this.#writeDevFile()
+  }
+
+  async #startParts(): Promise<void> {
+    const { settings, progress } = this.#options
     await requireFreePort(settings.port, 'EDGEPULSE_PORT')
     this.#secrets = loadSecrets(settings.stateDir, settings.environment)
-    const built = this.#build()
-    await Promise.all([built, this.#startDatabase()])
+    await Promise.all([this.#build(), this.#startDatabase()])
     this.#parts.worker = await this.#keep('The Worker', () => this.#startWorker())
     progress.step(`The Worker answers at ${this.url}.`)
     this.#parts.ml = await this.#keep('The ML service', () => this.#startMl())
     progress.step('The ML service is up.')
-    this.#writeDevFile()
   }
 
   /** Bundles the Worker again and runs the new code. Throws, leaving the old one running, when it has errors. */
@@ -200,13 +212,11 @@ export class Stack {
     })
   }
 
-  #watchFolder(onLost: (reason: string) => void): void {
-    const { stateDir } = this.#options.settings
-    this.#watch = setInterval(() => {
-      if (this.#folder?.isOurs()) return
-      clearInterval(this.#watch)
-      onLost(`The state folder ${stateDir} was deleted while it was in use; start again to begin afresh.`)
-    }, 500)
+  #lostFolder(): Error | undefined {
+    if (!this.#folder || this.#folder.isOurs()) return undefined
+    return new SettingsError(
+      `The state folder ${this.#folder.dir} was deleted while it was in use; start again.`,
+    )
   }
 
   #place(name: string): string {

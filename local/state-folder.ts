@@ -94,6 +94,7 @@ async function endAll(
   for (const [name, identity] of Object.entries(parts).reverse()) {
     if (!isAlive(identity)) continue
     found(name, identity.pid)
+    if (name === 'initdb') process.kill(-identity.pid, 'SIGKILL') // with its helpers; what it made is made anew
     // SIGINT is Postgres' fast shutdown; everyone else takes SIGTERM.
     await endLeftover(identity, name === 'postgres' ? 'SIGINT' : 'SIGTERM', 10_000)
   }
