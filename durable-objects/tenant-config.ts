@@ -1,0 +1,58 @@
+import * as v from 'valibot'
+
+export const SCOPES = ['ingest', 'read', 'manage'] as const
+export type Scope = (typeof SCOPES)[number]
+
+export const RateLimit = v.object({
+  datapoints_per_second: v.pipe(v.number(), v.minValue(1)),
+  batches_per_second: v.pipe(v.number(), v.minValue(1)),
+})
+
+/** What a tenant may do and for how long its data is kept. */
+export interface Plan {
+  retentionDays: number
+  seriesLimit: number
+  shards: number
+  rateLimit: v.InferOutput<typeof RateLimit> | null
+  allowedLatenessMs: number
+}
+
+export type TenantState = 'active' | 'suspended' | 'deleting'
+
+export interface KeyRecord {
+  id: string
+  /** SHA-256 of the whole key, hex. */
+  hash: string
+  scopes: Scope[]
+  /** Epoch ms; null: never. */
+  expiresAt: number | null
+  revokedAt: number | null
+}
+
+/**
+ * What TenantControl decides and every shard holds a copy of. `version` grows with each change, so that a
+ * copy that arrives late never replaces a newer one.
+ */
+export interface TenantConfig {
+  version: number
+  state: TenantState
+  plan: Plan
+  keys: KeyRecord[]
+}
+
+export type Authorization = 'ok' | 'invalid_api_key' | 'insufficient_scope' | 'tenant_suspended'
+
+/** Whether the key with this hash may do what one of `scopes` allows, at `now`. */
+export function authorize(
+  config: TenantConfig,
+  keyHash: string,
+  scopes: Scope[],
+  now: number,
+): Authorization {
+  const key = config.keys.find(({ hash }) => hash === keyHash)
+  if (key === undefined || key.revokedAt !== null) return 'invalid_api_key'
+  if (key.expiresAt !== null && key.expiresAt <= now) return 'invalid_api_key'
+  if (config.state === 'deleting') return 'invalid_api_key'
+  if (!key.scopes.some((scope) => scopes.includes(scope))) return 'insufficient_scope'
+  return config.state === 'suspended' ? 'tenant_suspended' : 'ok'
+}

@@ -1,0 +1,76 @@
+import type { KeyRecord, Plan, Scope, TenantState } from './tenant-config.ts'
+
+export const CONTROL_SCHEMA = [
+  `create table tenant (one integer primary key check (one = 1), state text not null, plan text not null, version integer not null);
+   create table keys (
+     id text primary key,
+     name text,
+     hash text not null,
+     scopes text not null,
+     created_at integer not null,
+     expires_at integer,
+     revoked_at integer
+   ) without rowid;
+   create table shards (shard integer primary key);`,
+]
+
+/** A key as the admin API lists it. */
+export interface ApiKey extends KeyRecord {
+  name: string | null
+  createdAt: number
+}
+
+/** All SQL of a tenant's control object. Instants are epoch ms. */
+export function controlStatements(sql: SqlStorage) {
+  return {
+    tenant: (): { state: TenantState; plan: Plan; version: number } | undefined => {
+      const row = sql
+        .exec<{ state: TenantState; plan: string; version: number }>(
+          'select state, plan, version from tenant',
+        )
+        .toArray()[0]
+      return row && { ...row, plan: JSON.parse(row.plan) }
+    },
+    create: (plan: Plan) =>
+      sql.exec(`insert into tenant values (1, 'active', ?, 1) on conflict do nothing`, JSON.stringify(plan)),
+    update: (state: TenantState, plan: Plan) =>
+      sql.exec('update tenant set state = ?, plan = ?, version = version + 1', state, JSON.stringify(plan)),
+    nextVersion: () => sql.exec('update tenant set version = version + 1'),
+
+    keys: (): ApiKey[] =>
+      sql
+        .exec<{
+          id: string
+          name: string | null
+          hash: string
+          scopes: string
+          created_at: number
+          expires_at: number | null
+          revoked_at: number | null
+        }>(
+          'select id, name, hash, scopes, created_at, expires_at, revoked_at from keys order by created_at, id',
+        )
+        .toArray()
+        .map(({ scopes, created_at, expires_at, revoked_at, ...key }) => ({
+          ...key,
+          scopes: scopes.split(' ').filter((scope): scope is Scope => scope !== ''),
+          createdAt: created_at,
+          expiresAt: expires_at,
+          revokedAt: revoked_at,
+        })),
+    addKey: ({ id, name, hash, scopes, createdAt, expiresAt }: ApiKey) =>
+      sql.exec(
+        `insert into keys (id, name, hash, scopes, created_at, expires_at) values (?, ?, ?, ?, ?, ?)`,
+        ...[id, name, hash, scopes.join(' '), createdAt, expiresAt],
+      ),
+    revokeKey: (id: string, at: number) =>
+      sql.exec('update keys set revoked_at = ? where id = ? and revoked_at is null', at, id),
+
+    addShard: (shard: number) => sql.exec('insert into shards values (?) on conflict do nothing', shard),
+    shards: () =>
+      sql
+        .exec<{ shard: number }>('select shard from shards order by shard')
+        .toArray()
+        .map(({ shard }) => shard),
+  }
+}

@@ -1,0 +1,171 @@
+import type { DayUsage } from './window-frames.ts'
+
+/**
+ * | table       | a row is                                  | written            | deleted             |
+ * | batches     | an accepted batch, by hash of its id      | admission          | dedupe horizon      |
+ * | journal     | datapoints not yet in a checkpoint        | admission          | next flush          |
+ * | outbox      | a batch Postgres has not confirmed        | admission          | acknowledgement     |
+ * | usage       | counters of one UTC day of arrival        | admission          | –                   |
+ * | checkpoints | a piece of the window state               | flush              | next flush          |
+ * | flushes     | closed windows and usage for the consumer | flush              | acknowledgement     |
+ * | meta        | config, counters                          | rarely             | –                   |
+ *
+ * Rows written are what an object costs: no indexes, and WITHOUT ROWID where the key is not an integer.
+ */
+export const SHARD_SCHEMA = [
+  `create table meta (key text primary key, value text not null) without rowid;
+   create table batches (
+     id blob primary key,
+     sha256 blob not null,
+     received_at integer not null,
+     datapoints integer not null,
+     series integer not null,
+     rejected blob,
+     persisted_at integer,
+     error text
+   ) without rowid;
+   create table journal (id integer primary key, arrival_ms integer not null, last integer not null, bytes blob not null);
+   create table outbox (
+     id blob primary key,
+     batch_id text not null,
+     next_send_at integer not null,
+     attempts integer not null default 0
+   ) without rowid;
+   create table usage (
+     day text primary key,
+     batches integer not null default 0,
+     datapoints integer not null default 0,
+     bytes integer not null default 0,
+     duplicates integer not null default 0,
+     rejected integer not null default 0,
+     dirty integer not null default 1
+   ) without rowid;
+   create table checkpoints (id integer primary key, bytes blob not null);
+   create table flushes (
+     id integer primary key autoincrement,
+     next_send_at integer not null,
+     attempts integer not null default 0,
+     bytes blob not null
+   );`,
+]
+
+export type BatchRow = {
+  sha256: ArrayBuffer
+  received_at: number
+  datapoints: number
+  series: number
+  rejected: ArrayBuffer | null
+  persisted_at: number | null
+  error: string | null
+}
+
+export type DueRow<Id> = { id: Id; attempts: number }
+export type UsageCounts = Omit<DayUsage, 'day'>
+
+/** All SQL of a shard. Instants are epoch ms. */
+export function shardStatements(sql: SqlStorage) {
+  const first = <Row extends Record<string, SqlStorageValue>>(cursor: SqlStorageCursor<Row>) =>
+    cursor.toArray()[0]
+  return {
+    meta: (key: string) =>
+      first(sql.exec<{ value: string }>('select value from meta where key = ?', key))?.value,
+    setMeta: (key: string, value: string) =>
+      sql.exec('insert into meta values (?, ?) on conflict do update set value = excluded.value', key, value),
+
+    batch: (id: ArrayBuffer) => first(sql.exec<BatchRow>('select * from batches where id = ?', id)),
+    addBatch: (id: ArrayBuffer, row: Omit<BatchRow, 'persisted_at' | 'error'>) =>
+      sql.exec(
+        'insert into batches (id, sha256, received_at, datapoints, series, rejected) values (?, ?, ?, ?, ?, ?)',
+        ...[id, row.sha256, row.received_at, row.datapoints, row.series, row.rejected],
+      ),
+    setPersisted: (id: ArrayBuffer, at: number) =>
+      sql.exec(
+        'update batches set persisted_at = ?, error = null where id = ? and persisted_at is null',
+        at,
+        id,
+      ),
+    setFailed: (id: ArrayBuffer, error: string) =>
+      sql.exec('update batches set error = ? where id = ? and persisted_at is null', error, id),
+
+    addJournal: (arrivalMs: number, last: boolean, bytes: Uint8Array) =>
+      sql.exec(
+        'insert into journal (arrival_ms, last, bytes) values (?, ?, ?)',
+        arrivalMs,
+        last ? 1 : 0,
+        bytes,
+      ),
+    journal: () =>
+      sql.exec<{ arrival_ms: number; last: number; bytes: ArrayBuffer }>(
+        'select arrival_ms, last, bytes from journal order by id',
+      ),
+    journalBytes: () =>
+      first(sql.exec<{ n: number }>('select coalesce(sum(length(bytes)), 0) as n from journal'))!.n,
+    clearJournal: () => sql.exec('delete from journal'),
+
+    addOutbox: (id: ArrayBuffer, batchId: string, nextSendAt: number) =>
+      sql.exec('insert into outbox (id, batch_id, next_send_at) values (?, ?, ?)', id, batchId, nextSendAt),
+    dueOutbox: (now: number, limit: number) =>
+      sql
+        .exec<DueRow<ArrayBuffer> & { batch_id: string }>(
+          'select id, batch_id, attempts from outbox where next_send_at <= ? limit ?',
+          ...[now, limit],
+        )
+        .toArray(),
+    outboxDueAt: () =>
+      first(sql.exec<{ at: number | null }>('select min(next_send_at) as at from outbox'))?.at,
+    postponeOutbox: (id: ArrayBuffer, nextSendAt: number) =>
+      sql.exec('update outbox set next_send_at = ?, attempts = attempts + 1 where id = ?', nextSendAt, id),
+    removeOutbox: (id: ArrayBuffer) => sql.exec('delete from outbox where id = ?', id),
+
+    addUsage: (day: string, counts: UsageCounts) =>
+      sql.exec(
+        `insert into usage (day, batches, datapoints, bytes, duplicates, rejected) values (?, ?, ?, ?, ?, ?)
+         on conflict do update set batches = batches + excluded.batches, datapoints = datapoints + excluded.datapoints,
+           bytes = bytes + excluded.bytes, duplicates = duplicates + excluded.duplicates,
+           rejected = rejected + excluded.rejected, dirty = 1`,
+        ...[day, counts.batches, counts.datapoints, counts.bytes, counts.duplicates, counts.rejected],
+      ),
+    usage: (from: string, to: string) =>
+      sql
+        .exec<DayUsage>(
+          `select day, batches, datapoints, bytes, duplicates, rejected from usage
+           where day between ? and ? order by day`,
+          ...[from, to],
+        )
+        .toArray(),
+    dirtyUsage: () =>
+      sql
+        .exec<DayUsage>(
+          'select day, batches, datapoints, bytes, duplicates, rejected from usage where dirty = 1 order by day',
+        )
+        .toArray(),
+    cleanUsage: () => sql.exec('update usage set dirty = 0 where dirty = 1'),
+
+    addCheckpoint: (id: number, bytes: Uint8Array) =>
+      sql.exec('insert into checkpoints (id, bytes) values (?, ?)', id, bytes),
+    checkpoint: () => sql.exec<{ bytes: ArrayBuffer }>('select bytes from checkpoints order by id').toArray(),
+    clearCheckpoint: () => sql.exec('delete from checkpoints'),
+
+    addFlush: (bytes: Uint8Array, nextSendAt: number) =>
+      sql
+        .exec<{ id: number }>(
+          'insert into flushes (next_send_at, bytes) values (?, ?) returning id',
+          nextSendAt,
+          bytes,
+        )
+        .one().id,
+    flush: (id: number) =>
+      first(sql.exec<{ bytes: ArrayBuffer }>('select bytes from flushes where id = ?', id))?.bytes,
+    dueFlushes: (now: number, limit: number) =>
+      sql
+        .exec<DueRow<number>>('select id, attempts from flushes where next_send_at <= ? limit ?', now, limit)
+        .toArray(),
+    flushDueAt: () =>
+      first(sql.exec<{ at: number | null }>('select min(next_send_at) as at from flushes'))?.at,
+    postponeFlush: (id: number, nextSendAt: number) =>
+      sql.exec('update flushes set next_send_at = ?, attempts = attempts + 1 where id = ?', nextSendAt, id),
+    removeFlush: (id: number) => sql.exec('delete from flushes where id = ?', id),
+  }
+}
+
+export type ShardStatements = ReturnType<typeof shardStatements>

@@ -1,0 +1,19 @@
+import ipaddr from 'ipaddr.js'
+
+/**
+ * What a webhook's URL itself tells against it, as a rule the user can follow; undefined: nothing does. Names
+ * are resolved and checked by the ML service at every connection. The URL parser has already turned every
+ * notation of an IPv4 address (decimal, octal, hex, short) into the dotted one.
+ */
+export function webhookUrlFault(text: string, allowPrivate: boolean): string | undefined {
+  if (!URL.canParse(text)) return 'must be a URL'
+  const url = new URL(text)
+  if (url.username !== '' || url.password !== '') return 'must not hold a user name or password'
+  if (url.protocol !== 'https:' && !(allowPrivate && url.protocol === 'http:')) return 'must be an https: URL'
+  if (allowPrivate) return undefined
+  const host = url.hostname.replace(/\.+$/, '').replace(/^\[|\]$/g, '')
+  if (host === '' || host === 'localhost' || host.endsWith('.localhost')) return 'must not be this machine'
+  return ipaddr.isValid(host) && ipaddr.process(host).range() !== 'unicast'
+    ? 'must be a public address'
+    : undefined
+}

@@ -1,0 +1,67 @@
+import { Hono } from 'hono'
+import { HTTPException } from 'hono/http-exception'
+import { adminRoute } from './admin/admin-route.ts'
+import { alertRoutes } from './alerting/alert-routes.ts'
+import { webhookRoutes } from './alerting/webhook-routes.ts'
+import { ingestRoute } from './ingest/ingest-route.ts'
+import { errorFields, log } from './log.ts'
+import { Problem, renderProblem } from './problem.ts'
+import { anomaliesRoute } from './query/anomalies-route.ts'
+import { batchesRoute } from './query/batches-route.ts'
+import { devicesRoute } from './query/devices-route.ts'
+import { metricsRoute } from './query/metrics-route.ts'
+import { usageRoute } from './query/usage-route.ts'
+
+export interface AppEnv {
+  Bindings: Env
+  Variables: { tenantId: string }
+}
+
+const VERSION = '0.1.0'
+
+export const app = new Hono<AppEnv>()
+
+app.onError((error, c) => {
+  if (error instanceof Problem) {
+    if (error.code === 'unavailable')
+      log('warn', 'unavailable', { path: c.req.path, ...errorFields(error.cause) })
+    return renderProblem(c, error)
+  }
+  if (error instanceof HTTPException) return error.getResponse()
+  log('error', 'internal_error', { path: c.req.path, ...errorFields(error) })
+  return renderProblem(
+    c,
+    new Problem('internal_error', 'Something is wrong on our side; it has been logged.'),
+  )
+})
+
+app.notFound((c) => {
+  const served = app.routes.some(
+    ({ path, method }) => method !== 'ALL' && path !== '/*' && matches(path, c.req.path),
+  )
+  const problem = served
+    ? new Problem('method_not_allowed', `${c.req.method} is not served here; see the API reference.`)
+    : new Problem('not_found', 'There is nothing at this address; check the path and the id.')
+  return renderProblem(c, problem)
+})
+
+/** Whether a route's path, such as `/v1/metrics/:id/windows`, fits an address. */
+function matches(route: string, path: string): boolean {
+  const parts = path.replace(/\/$/, '').split('/')
+  const routeParts = route.split('/')
+  return (
+    parts.length === routeParts.length &&
+    routeParts.every((part, i) => part === parts[i] || (part.startsWith(':') && parts[i] !== ''))
+  )
+}
+
+app.get('/v1/health', (c) => c.json({ status: 'ok', time: new Date().toISOString(), version: VERSION }))
+app.route('/v1/ingest', ingestRoute)
+app.route('/v1/batches', batchesRoute)
+app.route('/v1/devices', devicesRoute)
+app.route('/v1/metrics', metricsRoute)
+app.route('/v1/anomalies', anomaliesRoute)
+app.route('/v1/usage', usageRoute)
+app.route('/v1', alertRoutes)
+app.route('/v1', webhookRoutes)
+app.route('/admin', adminRoute)

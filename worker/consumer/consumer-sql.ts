@@ -1,0 +1,167 @@
+import type { DayUsage, FlushedWindow } from '../../durable-objects/window-frames.ts'
+import type { Sql } from '../database.ts'
+import type { BatchRows } from './batch-rows.ts'
+import type { LoadedBatch } from './load-batch.ts'
+
+/*
+ * All statements of the queue consumers. Each can run any number of times to the same effect, and rows come
+ * ordered by key, so that concurrent transactions wait for each other instead of deadlocking. Arrays travel as
+ * one parameter a column; instants as epoch ms.
+ */
+
+const TO_INSTANT = (column: string) => `to_timestamp(${column} / 1000.0)`
+
+export function upsertDevices(
+  sql: Sql,
+  tenantId: string,
+  { id, externalId, lastSeenMs }: BatchRows['devices'],
+) {
+  return sql.query(
+    `insert into devices (tenant_id, id, external_id, last_seen_at)
+     select $1, d.id, d.external_id, ${TO_INSTANT('d.last_seen')}
+     from unnest($2::uuid[], $3::text[], $4::int8[]) as d (id, external_id, last_seen) order by d.id
+     on conflict (tenant_id, id) do update set last_seen_at = excluded.last_seen_at
+     where devices.last_seen_at < excluded.last_seen_at`,
+    [tenantId, id, externalId, lastSeenMs],
+  )
+}
+
+export function upsertMetrics(sql: Sql, tenantId: string, rows: BatchRows['metrics']) {
+  return sql.query(
+    `insert into metrics (tenant_id, id, device_id, name, unit, last_ts)
+     select $1, m.id, m.device_id, m.name, m.unit, ${TO_INSTANT('m.last_ts')}
+     from unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::int8[]) as m (id, device_id, name, unit, last_ts)
+     order by m.id
+     on conflict (tenant_id, id) do update
+       set unit = coalesce(excluded.unit, metrics.unit), last_ts = greatest(metrics.last_ts, excluded.last_ts)
+     where metrics.last_ts < excluded.last_ts or metrics.unit is distinct from coalesce(excluded.unit, metrics.unit)`,
+    [tenantId, rows.id, rows.deviceId, rows.name, rows.unit, rows.lastMs],
+  )
+}
+
+export function insertDatapoints(
+  sql: Sql,
+  tenantId: string,
+  metricIds: string[],
+  { metric, ts, value, version }: BatchRows['datapoints'],
+) {
+  return sql.query(
+    `insert into datapoints (tenant_id, metric_id, ts, value, version)
+     select $1, ($2::uuid[])[d.metric + 1], ${TO_INSTANT('d.ts')}, d.value, d.version
+     from unnest($3::int4[], $4::int8[], $5::float8[], $6::int8[]) as d (metric, ts, value, version)
+     on conflict (tenant_id, metric_id, ts) do update set value = excluded.value, version = excluded.version
+     where (excluded.version, excluded.value) > (datapoints.version, datapoints.value)`,
+    [tenantId, metricIds, ...[metric, ts, value, version].map((column) => Array.from(column))],
+  )
+}
+
+export function insertBatches(sql: Sql, tenantId: string, batches: LoadedBatch[], persistedAt: number) {
+  return sql.query(
+    `insert into batches (tenant_id, batch_id, r2_key, status, datapoints, rejected, received_at, persisted_at)
+     select $1, b.batch_id, b.r2_key, 'persisted', b.datapoints, b.rejected, ${TO_INSTANT('b.received')},
+       ${TO_INSTANT('$2::int8')}
+     from unnest($3::text[], $4::text[], $5::int4[], $6::int4[], $7::int8[])
+       as b (batch_id, r2_key, datapoints, rejected, received) order by b.batch_id
+     on conflict (tenant_id, batch_id) do update
+       set status = excluded.status, datapoints = excluded.datapoints, rejected = excluded.rejected,
+         received_at = excluded.received_at, persisted_at = excluded.persisted_at, error = null
+     where batches.status = 'failed'`,
+    [
+      tenantId,
+      persistedAt,
+      batches.map(({ batchId }) => batchId),
+      batches.map(({ r2Key }) => r2Key),
+      batches.map(({ columns }) => columns.ts.length),
+      batches.map(({ rejected }) => rejected),
+      batches.map(({ receivedAt }) => receivedAt),
+    ],
+  )
+}
+
+export function insertWindows(
+  sql: Sql,
+  tenantId: string,
+  shard: number,
+  metricIds: string[],
+  windows: FlushedWindow[],
+) {
+  return sql.query(
+    `insert into window_aggregates (tenant_id, metric_id, window_start, shard, part, count, mean, m2, min, max,
+       median, mad, first_ts, last_ts, sketch)
+     select $1, w.metric_id, ${TO_INSTANT('w.window_start')}, $2::int4, w.part, w.count, w.mean, w.m2, w.min, w.max,
+       w.median, w.mad, ${TO_INSTANT('w.first_ts')}, ${TO_INSTANT('w.last_ts')}, decode(w.sketch, 'base64')
+     from unnest($3::uuid[], $4::int8[], $5::int8[], $6::int4[], $7::float8[], $8::float8[], $9::float8[],
+       $10::float8[], $11::float8[], $12::float8[], $13::int8[], $14::int8[], $15::text[])
+       as w (metric_id, window_start, part, count, mean, m2, min, max, median, mad, first_ts, last_ts, sketch)
+     order by w.metric_id, w.window_start, w.part
+     on conflict do nothing`,
+    [
+      tenantId,
+      shard,
+      metricIds,
+      ...(
+        [
+          'windowStart',
+          'part',
+          'count',
+          'mean',
+          'm2',
+          'min',
+          'max',
+          'median',
+          'mad',
+          'firstTs',
+          'lastTs',
+        ] as const
+      ).map((column) => windows.map((window) => window[column])),
+      windows.map(({ sketch }) => Buffer.from(sketch).toString('base64')),
+    ],
+  )
+}
+
+/** These metrics have windows to score. The revision tells a scorer that more came while it worked. */
+export function markDue(sql: Sql, tenantId: string, metricIds: string[]) {
+  return sql.query(
+    `insert into due_metrics (tenant_id, metric_id)
+     select $1, m from (select distinct unnest($2::uuid[]) as m) as due order by m
+     on conflict (tenant_id, metric_id) do update set revision = due_metrics.revision + 1`,
+    [tenantId, metricIds],
+  )
+}
+
+export function upsertUsage(sql: Sql, tenantId: string, shard: number, days: DayUsage[]) {
+  return sql.query(
+    `insert into usage_daily (tenant_id, day, shard, datapoints, batches, bytes, duplicates, rejected)
+     select $1, u.day, $2::int4, u.datapoints, u.batches, u.bytes, u.duplicates, u.rejected
+     from unnest($3::date[], $4::int8[], $5::int8[], $6::int8[], $7::int8[], $8::int8[])
+       as u (day, datapoints, batches, bytes, duplicates, rejected) order by u.day
+     on conflict (tenant_id, day, shard) do update
+       set datapoints = greatest(usage_daily.datapoints, excluded.datapoints),
+         batches = greatest(usage_daily.batches, excluded.batches), bytes = greatest(usage_daily.bytes, excluded.bytes),
+         duplicates = greatest(usage_daily.duplicates, excluded.duplicates),
+         rejected = greatest(usage_daily.rejected, excluded.rejected)`,
+    [
+      tenantId,
+      shard,
+      ...(['day', 'datapoints', 'batches', 'bytes', 'duplicates', 'rejected'] as const).map((column) =>
+        days.map((day) => day[column]),
+      ),
+    ],
+  )
+}
+
+export function insertDeadLetter(sql: Sql, tenantId: string | null, body: unknown, reason: string) {
+  return sql.query('insert into dead_letters (tenant_id, body, reason) values ($1, $2, $3)', [
+    tenantId,
+    JSON.stringify(body),
+    reason,
+  ])
+}
+
+export function insertFailedBatch(sql: Sql, tenantId: string, batchId: string, r2Key: string, error: string) {
+  return sql.query(
+    `insert into batches (tenant_id, batch_id, r2_key, status, error) values ($1, $2, $3, 'failed', $4)
+     on conflict (tenant_id, batch_id) do update set error = excluded.error where batches.status = 'failed'`,
+    [tenantId, batchId, r2Key, error],
+  )
+}

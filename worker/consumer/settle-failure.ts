@@ -1,0 +1,50 @@
+import { BatchRefusal } from '../../telemetry/batch-refusal.ts'
+import { isPassing } from '../database.ts'
+import { errorFields, log } from '../log.ts'
+import { Problem } from '../problem.ts'
+
+const RETRY_BASE_SECONDS = 5
+const RETRY_CAP_SECONDS = 300
+
+/** Tries of a message that failed for a passing reason, before it is left to the shard to send it again. */
+const PASSING_ATTEMPTS = 3
+
+/** A failure that lies in the message itself, as opposed to everything that may pass. */
+export class PoisonError extends Error {
+  override name = 'PoisonError'
+}
+
+/** Runs a transaction; a failure that will not pass by itself comes out as a PoisonError. */
+export async function persist(work: Promise<unknown>): Promise<void> {
+  try {
+    await work
+  } catch (error) {
+    throw isPassing(error) ? error : new PoisonError('Postgres refused the rows', { cause: error })
+  }
+}
+
+/**
+ * After a failure. A message that is itself at fault is tried a few times and ends on the dead letter queue.
+ * What may pass (Postgres away, a shard restarting) is tried again soon, then let go: the shard still holds
+ * the batch or flush and sends it again with backoff for as long as it takes, so an outage uses up no attempts.
+ */
+export function settleFailure(message: Message, error: unknown, fields: Record<string, unknown>): void {
+  const poison = isPoison(error)
+  log(poison ? 'error' : 'warn', poison ? 'consume_failed' : 'consume_postponed', {
+    attempts: message.attempts,
+    ...fields,
+    ...errorFields(error),
+  })
+  if (!poison && message.attempts > PASSING_ATTEMPTS) message.ack()
+  else retryLater(message)
+}
+
+export function retryLater(message: Message): void {
+  message.retry({
+    delaySeconds: Math.min(RETRY_CAP_SECONDS, RETRY_BASE_SECONDS * 2 ** (message.attempts - 1)),
+  })
+}
+
+/** An archived batch that no longer parses is at fault as well. */
+const isPoison = (error: unknown) =>
+  error instanceof PoisonError || error instanceof BatchRefusal || error instanceof Problem

@@ -1,0 +1,44 @@
+import { type Columns, groupBySeries } from '../../telemetry/columns.ts'
+import type { JsonBatch } from '../../telemetry/json-batch.ts'
+import { packRejections, type Rejection, type RejectionCode } from '../../telemetry/rejection.ts'
+
+const MAX_AHEAD_MS = 10 * 60_000
+const YEAR_2000_MS = Date.UTC(2000, 0, 1)
+
+/** The datapoints that can be stored as far as the batch and the clock tell, and those that cannot. */
+export function judgeBatch(
+  batch: JsonBatch,
+  receivedAt: number,
+): { columns: Columns; rejected: Uint32Array } {
+  const rejections: Rejection[] = []
+  const skip = new Uint8Array(batch.ts.length)
+  const reject = (ordinal: number, code: RejectionCode) => {
+    skip[ordinal] = 1
+    rejections.push({ ordinal, code })
+  }
+  for (const ordinal of batch.nulls) reject(ordinal, 'null_value')
+  for (let i = 0; i < batch.ts.length; i += 1) {
+    if (skip[i] === 1) continue
+    if (batch.ts[i]! > receivedAt + MAX_AHEAD_MS) reject(i, 'timestamp_in_future')
+    else if (batch.ts[i]! < YEAR_2000_MS) reject(i, 'timestamp_too_old')
+  }
+  const { columns, repeated } = groupBySeries(batch, skip)
+  for (const ordinal of repeated) reject(ordinal, 'duplicate_timestamp')
+  return { columns, rejected: packRejections(rejections) }
+}
+
+/** What was stored of a batch, given what was rejected when it was accepted. */
+export function acceptedColumns(batch: JsonBatch, rejections: Rejection[]): Columns {
+  const skip = new Uint8Array(batch.ts.length)
+  for (const { ordinal } of rejections) skip[ordinal] = 1
+  return groupBySeries(batch, skip).columns
+}
+
+export const REJECTION_MESSAGES: Record<RejectionCode, string> = {
+  timestamp_in_future: 'is more than 10 minutes ahead; check the clock',
+  timestamp_too_old: 'is older than the retention or before 2000; check the clock and "precision"',
+  null_value: 'is null, so there is nothing to store',
+  duplicate_timestamp:
+    'has the timestamp of a later datapoint of the same series in this batch, which counts',
+  series_limit: 'starts a new series beyond the limit of the tenant',
+}

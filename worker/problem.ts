@@ -1,0 +1,66 @@
+import type { Context } from 'hono'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import type { Fault } from '../telemetry/batch-refusal.ts'
+
+/** Status and title of each stable error code. */
+const PROBLEMS = {
+  invalid_json: [400, 'The body is not valid JSON'],
+  validation_failed: [400, 'The request is malformed'],
+  invalid_parameter: [400, 'A query parameter is invalid'],
+  no_datapoint_accepted: [400, 'No datapoint of the batch could be accepted'],
+  missing_api_key: [401, 'No API key was sent'],
+  invalid_api_key: [401, 'The API key is not valid'],
+  insufficient_scope: [403, 'The API key does not allow this'],
+  tenant_suspended: [403, 'The tenant is suspended'],
+  not_found: [404, 'Not found'],
+  method_not_allowed: [405, 'Method not allowed'],
+  batch_conflict: [409, 'The batch_id was used for other content'],
+  name_taken: [409, 'The name is taken'],
+  payload_too_large: [413, 'The payload is too large'],
+  unsupported_media_type: [415, 'The content type is not supported'],
+  unsupported_encoding: [415, 'The content encoding is not supported'],
+  rate_limited: [429, 'Too many requests'],
+  internal_error: [500, 'Internal error'],
+  unavailable: [503, 'Temporarily unavailable'],
+} satisfies Record<string, [ContentfulStatusCode, string]>
+
+export type ProblemCode = keyof typeof PROBLEMS
+
+const RETRY_AFTER_SECONDS = 5
+
+/** An answer that is not a success: RFC 9457, thrown anywhere, rendered once. `detail` says what to do. */
+export class Problem extends Error {
+  override name = 'Problem'
+  readonly code: ProblemCode
+  readonly errors: Fault[] | undefined
+
+  constructor(code: ProblemCode, detail: string, options: { errors?: Fault[]; cause?: unknown } = {}) {
+    super(detail, { cause: options.cause })
+    this.code = code
+    this.errors = options.errors
+  }
+}
+
+/** The 503 of a passing fault: senders keep what they have and try again. */
+export const unavailable = (cause?: unknown) =>
+  new Problem(
+    'unavailable',
+    'The service cannot do this right now; send the request again after Retry-After.',
+    {
+      cause,
+    },
+  )
+
+export function renderProblem(c: Context, problem: Problem): Response {
+  const [status, title] = PROBLEMS[problem.code]
+  if (status === 503 || status === 429) c.header('Retry-After', String(RETRY_AFTER_SECONDS))
+  const body = {
+    type: 'about:blank',
+    title,
+    status,
+    detail: problem.message,
+    code: problem.code,
+    ...(problem.errors && { errors: problem.errors }),
+  }
+  return c.json(body, status, { 'content-type': 'application/problem+json' })
+}
