@@ -1,0 +1,66 @@
+import type { WindowFeatures } from '../../telemetry/window-features.ts'
+import type { Baseline } from './baseline.ts'
+import { calibrationSize, usualDistance } from './calibration.ts'
+import { reasonOf } from './reason-of.ts'
+import { type Reading, readingsOf } from './views.ts'
+
+/** Windows before anything is scored: half a day at one window per 300 s. */
+export const MIN_WINDOWS = 144
+
+/** Distances a view must have seen before it has a say. */
+const MIN_CALIBRATION = 96
+
+/** A metric that never varied makes any change infinitely unusual; this is enough to say so. */
+const MAX_SCORE = 100
+
+const REASON_FROM = 1
+
+export interface Judgement {
+  state: 'learning' | 'ready'
+  /** Severity: 1 or more is anomalous on every metric. 0 while learning. */
+  score: number
+  reasons: string[]
+  /** The window medians that would have scored below 1; undefined while learning or where there are none. */
+  expected: { low: number; high: number } | undefined
+  readings: Reading[]
+}
+
+/** A reading with the distance at which it becomes anomalous. */
+export interface LimitedReading extends Reading {
+  limit: number
+  score: number
+}
+
+/** What `baseline` makes of the next window. Changes nothing. */
+export function judgeWindow(baseline: Baseline, window: WindowFeatures): Judgement {
+  const readings = readingsOf(baseline, window)
+  const limited = readings.flatMap((reading) => limitedReading(baseline, reading))
+  const ready = baseline.windows >= MIN_WINDOWS && limited.some(({ view }) => view === 'level')
+  if (!ready) return { state: 'learning', score: 0, reasons: [], expected: undefined, readings }
+  return {
+    state: 'ready',
+    score: limited.reduce((most, { score }) => Math.max(most, score), 0),
+    reasons: limited
+      .filter(({ score }) => score >= REASON_FROM)
+      .sort((a, b) => b.score - a.score)
+      .map(reasonOf),
+    expected: expectedOf(limited),
+    readings,
+  }
+}
+
+function limitedReading({ calibrations }: Baseline, reading: Reading): LimitedReading[] {
+  const calibration = calibrations[reading.view]
+  const usual = usualDistance(calibration)
+  if (usual === undefined || calibrationSize(calibration) < MIN_CALIBRATION) return []
+  const limit = (usual + reading.margin) / reading.weight
+  return [{ ...reading, limit, score: Math.min(MAX_SCORE, reading.distance / limit) }]
+}
+
+/** Where the level and the hour of day agree. */
+function expectedOf(limited: LimitedReading[]): Judgement['expected'] {
+  const levels = limited.filter(({ view }) => view === 'level' || view === 'hour')
+  const low = Math.max(...levels.map(({ centre, limit }) => centre - limit))
+  const high = Math.min(...levels.map(({ centre, limit }) => centre + limit))
+  return low < high && Number.isFinite(high - low) ? { low, high } : undefined
+}

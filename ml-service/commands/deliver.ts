@@ -1,0 +1,16 @@
+import { deliverDue } from '../webhooks/deliver-due.ts'
+import { webhookPoster } from '../webhooks/webhook-poster.ts'
+import type { Command } from './command.ts'
+
+/** Attempts every delivery that is due. A failed attempt is not a failed command: it has its own schedule. */
+export const deliver: Command = async ({ environment, pool, now, print }) => {
+  const webhookSecretKey = environment.webhookSecretKey()
+  const { post, close } = webhookPoster(environment.webhookAllowPrivate)
+  try {
+    const summary = await deliverDue({ db: pool, now, random: Math.random, webhookSecretKey, post })
+    print(`${summary.delivered} delivered, ${summary.retrying} to be retried, ${summary.failed} failed`)
+  } finally {
+    await close()
+  }
+  return 0
+}

@@ -1,0 +1,74 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { inTransaction } from '../database.ts'
+import { findSeries, findTenant } from '../metric-lookup.ts'
+import { progress } from '../progress.ts'
+import { dueElsewhere, logScored, type ScoreDueDeps, scoreDue } from '../score/score-due.ts'
+import { type ScoreSummary, scoreSeries } from '../score/score-series.ts'
+import { openArtefactStore } from '../train/artefact-store.ts'
+import { UsageError } from '../usage-error.ts'
+import { type Command, type CommandContext, rangeOptions, required } from './command.ts'
+
+/** How often to look again for work that another process holds. */
+const POLL_MS = 200
+
+/** Scores one metric, or everything that is due. */
+export const score: Command = async (context, options) => {
+  if (options['all'] === true) {
+    for (const name of ['tenant', 'metric', 'from', 'to']) {
+      if (options[name] !== undefined) throw new UsageError(`--${name} goes with one metric, not with --all.`)
+    }
+    return scoreAll(context)
+  }
+  if (options['metric'] === undefined) throw new UsageError('Give --tenant and --metric, or --all.')
+  const { environment, pool, now, print } = context
+  const store = openArtefactStore(environment.modelDir())
+  const range = rangeOptions(options)
+  const within = options['from'] === undefined && options['to'] === undefined ? undefined : range
+  const tenantId = await findTenant(pool, required(options, 'tenant'))
+  const series = await findSeries(pool, tenantId, required(options, 'metric'))
+  const { summary, cleanUp } = await inTransaction(pool, (db) =>
+    scoreSeries(db, { store, now: now() }, series, within),
+  )
+  await cleanUp()
+  logScored(series, summary)
+  print(lineOf(`${series.device}/${series.metric}`, summary))
+  return 0
+}
+
+/** Drains the due work, and waits for what others hold: a process that dies gives its metric back. */
+async function scoreAll({ environment, pool, now, print }: CommandContext): Promise<number> {
+  const total: ScoreSummary = { scored: 0, rescored: 0, anomalous: 0, opened: 0, resolved: 0 }
+  const bar = progress('scored')
+  let metrics = 0
+  const deps: ScoreDueDeps = {
+    pool,
+    store: openArtefactStore(environment.modelDir()),
+    now,
+    except: new Set(),
+    onScored: (_series, summary) => {
+      metrics += 1
+      bar.step()
+      addTo(total, summary)
+    },
+  }
+  for (;;) {
+    await scoreDue(deps)
+    if ((await dueElsewhere(deps)) === 0) break
+    await sleep(POLL_MS)
+  }
+  bar.end()
+  print(lineOf(`${metrics} metrics`, total))
+  return deps.except.size === 0 ? 0 : 1
+}
+
+function addTo(total: ScoreSummary, summary: ScoreSummary): void {
+  total.scored += summary.scored
+  total.rescored += summary.rescored
+  total.anomalous += summary.anomalous
+  total.opened += summary.opened
+  total.resolved += summary.resolved
+}
+
+const lineOf = (what: string, { scored, rescored, anomalous, opened, resolved }: ScoreSummary) =>
+  `${what}: ${scored} windows scored, ${rescored} changed, ${anomalous} anomalous in the walk, ` +
+  `${opened} alerts opened, ${resolved} resolved`

@@ -1,0 +1,104 @@
+import { log } from '../log.ts'
+import { applyRetention } from '../retention/apply-retention.ts'
+import { type ScoreDueDeps, scoreDue } from '../score/score-due.ts'
+import { countDue } from '../score/scores-sql.ts'
+import { type Backlog, newCounters, prometheusText } from '../serve/counters.ts'
+import { loop } from '../serve/loop.ts'
+import { Outage } from '../serve/outage.ts'
+import { startStatusServer } from '../serve/status-server.ts'
+import { openArtefactStore } from '../train/artefact-store.ts'
+import { UsageError } from '../usage-error.ts'
+import { deliverDue } from '../webhooks/deliver-due.ts'
+import { oldestDueDeliverySeconds } from '../webhooks/deliveries-sql.ts'
+import { webhookPoster } from '../webhooks/webhook-poster.ts'
+import { type Command, type CommandContext, type Options, optional } from './command.ts'
+
+const POLL_MS = 1000
+const DAY_MS = 86_400_000
+
+/**
+ * The service: scores and delivers what becomes due, drops daily what is past its retention, and answers on
+ * PORT, until SIGTERM or SIGINT; the piece at hand is finished. Metrics whose scoring failed get another
+ * chance every `--every` seconds.
+ */
+export const serve: Command = async (context, options) => {
+  const everyMs = everyOption(options)
+  const { environment, pool } = context
+  const counters = newCounters()
+  const outage = new Outage()
+  const stop = new AbortController()
+  const { signal } = stop
+  const scoring = scoringPiece(context, counters, signal)
+  const delivering = deliveringPiece(context, counters)
+  const status = await startStatusServer(environment.port, {
+    health: () => ({ status: 'ok', database: outage.away ? 'down' : 'up' }),
+    metrics: async () => prometheusText(counters, await backlogOf(context).catch(() => undefined)),
+  })
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort())
+  log('info', 'serving', { port: status.port })
+  await Promise.all([
+    loop({ name: 'scoring', pauseMs: POLL_MS, piece: scoring.piece }, outage, signal),
+    loop({ name: 'retrying', pauseMs: everyMs, piece: scoring.retryFailed }, outage, signal),
+    loop({ name: 'delivering', pauseMs: POLL_MS, piece: delivering.piece }, outage, signal),
+    loop({ name: 'retention', pauseMs: DAY_MS, piece: () => dropExpired(context, signal) }, outage, signal),
+  ])
+  await status.stop()
+  await delivering.close()
+  log('info', 'stopped', { connections: pool.totalCount })
+  return 0
+}
+
+type Counted = ReturnType<typeof newCounters>
+
+function scoringPiece({ environment, pool, now }: CommandContext, counters: Counted, signal: AbortSignal) {
+  const deps: ScoreDueDeps = {
+    pool,
+    store: openArtefactStore(environment.modelDir()),
+    now,
+    except: new Set(),
+    onScored: (_series, summary) => {
+      counters.windowsScored += summary.scored
+    },
+  }
+  return {
+    piece: async () => {
+      const before = deps.except.size
+      await scoreDue(deps, () => signal.aborted)
+      counters.scoringFailures += deps.except.size - before
+    },
+    retryFailed: async () => deps.except.clear(),
+  }
+}
+
+function deliveringPiece({ environment, pool, now }: CommandContext, counters: Counted) {
+  const webhookSecretKey = environment.webhookSecretKey()
+  const { post, close } = webhookPoster(environment.webhookAllowPrivate)
+  return {
+    piece: async () => {
+      const summary = await deliverDue({ db: pool, now, random: Math.random, webhookSecretKey, post })
+      for (const outcome of ['delivered', 'retrying', 'failed'] as const) {
+        counters.deliveries[outcome] += summary[outcome]
+      }
+    },
+    close,
+  }
+}
+
+async function dropExpired({ pool, now }: CommandContext, signal: AbortSignal): Promise<void> {
+  const { deleted, ...partitions } = await applyRetention(pool, now(), () => signal.aborted)
+  log('info', 'retention applied', { ...deleted, ...partitions })
+}
+
+async function backlogOf({ pool, now }: CommandContext): Promise<Backlog> {
+  const { oldestSeconds } = await countDue(pool, [])
+  return { scoringSeconds: oldestSeconds, deliverySeconds: await oldestDueDeliverySeconds(pool, now()) }
+}
+
+/** `--every` in milliseconds; 300 s unless given. */
+function everyOption(options: Options): number {
+  const seconds = Number(optional(options, 'every') ?? '300')
+  if (!Number.isFinite(seconds) || seconds < 1 || seconds > 86_400) {
+    throw new UsageError('--every must be a number of seconds from 1 to 86400.')
+  }
+  return seconds * 1000
+}

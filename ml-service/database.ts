@@ -1,0 +1,56 @@
+import pg from 'pg'
+
+/** A pool, or the client of a running transaction. */
+export type Database = Pick<pg.ClientBase, 'query'>
+
+/** A pool that survives the loss of its connections: the next query shows what is wrong. */
+export function openPool(databaseUrl: string): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: databaseUrl,
+    max: 6,
+    connectionTimeoutMillis: 10_000,
+    idleTimeoutMillis: 10_000,
+    keepAlive: true,
+    application_name: 'edgepulse-ml',
+  })
+  pool.on('error', () => {})
+  return pool
+}
+
+/** Commits what `work` did, or nothing of it. */
+export async function inTransaction<T>(pool: pg.Pool, work: (db: Database) => Promise<T>): Promise<T> {
+  const client = await pool.connect()
+  let broken: Error | undefined
+  try {
+    await client.query('begin')
+    const result = await work(client)
+    await client.query('commit')
+    return result
+  } catch (error) {
+    await client.query('rollback').catch((cause: Error) => {
+      broken = cause
+    })
+    throw error
+  } finally {
+    client.release(broken)
+  }
+}
+
+/** Whether a failure says that Postgres could not be reached or is going away, not that the work is wrong. */
+export function isUnreachable(error: unknown): boolean {
+  if (error instanceof AggregateError) return error.errors.some(isUnreachable)
+  if (!(error instanceof Error)) return false
+  const code = 'code' in error ? String(error.code) : ''
+  if (/^(08|57P0|53)/.test(code) || CONNECTION_ERRORS.has(code)) return true
+  return /connection terminated|timeout exceeded when trying to connect|connection error/i.test(error.message)
+}
+
+const CONNECTION_ERRORS = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+])

@@ -1,0 +1,53 @@
+import * as v from 'valibot'
+import { UsageError } from './usage-error.ts'
+
+/** An empty variable counts as unset, as in .env.example. */
+const present = (variables: Record<string, string | undefined>) =>
+  Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined && value !== ''))
+
+const NOT_A_PORT = 'must be a port number'
+
+const environmentSchema = v.object({
+  DATABASE_URL: v.optional(v.string()),
+  MODEL_DIR: v.optional(v.string()),
+  WEBHOOK_SECRET_KEY: v.optional(v.string()),
+  WEBHOOK_ALLOW_PRIVATE: v.optional(v.picklist(['0', '1'], 'must be 1 or unset'), '0'),
+  PORT: v.pipe(
+    v.optional(v.pipe(v.string(), v.regex(/^\d{1,5}$/, NOT_A_PORT)), '8788'),
+    v.transform(Number),
+    v.maxValue(65_535, NOT_A_PORT),
+  ),
+})
+
+export interface Environment {
+  databaseUrl: () => string
+  modelDir: () => string
+  webhookSecretKey: () => string
+  webhookAllowPrivate: boolean
+  port: number
+}
+
+/**
+ * The settings in `variables`. What a command needs and is missing fails only where it is needed, with a
+ * UsageError that names the variable.
+ */
+export function parseEnvironment(variables: Record<string, string | undefined>): Environment {
+  const parsed = v.safeParse(environmentSchema, present(variables))
+  if (!parsed.success) {
+    const [issue] = parsed.issues
+    throw new UsageError(`${String(issue.path?.[0]?.key)} ${issue.message}.`)
+  }
+  const values = parsed.output
+  const required = (name: 'DATABASE_URL' | 'MODEL_DIR' | 'WEBHOOK_SECRET_KEY', meaning: string) => () => {
+    const value = values[name]
+    if (value === undefined) throw new UsageError(`Set ${name} to ${meaning}.`)
+    return value
+  }
+  return {
+    databaseUrl: required('DATABASE_URL', 'the Postgres to work on, or start the local stack first'),
+    modelDir: required('MODEL_DIR', 'the folder that holds the model artefacts'),
+    webhookSecretKey: required('WEBHOOK_SECRET_KEY', 'the 32 bytes in base64 that open webhook secrets'),
+    webhookAllowPrivate: values.WEBHOOK_ALLOW_PRIVATE === '1',
+    port: values.PORT,
+  }
+}

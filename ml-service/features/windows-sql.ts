@@ -1,0 +1,78 @@
+import type { WindowPart } from '../../telemetry/window-features.ts'
+import type { Database } from '../database.ts'
+
+/** Which metric's windows, and which of them: `from <= window_start < to`, epoch ms. */
+export interface WindowRange {
+  tenantId: string
+  metricId: string
+  from: number
+  to: number
+}
+
+export interface PartRow extends Omit<WindowPart, 'sketch'> {
+  /** Null for the only part of its window, which needs none. */
+  sketch: Buffer | null
+}
+
+/** The parts of the first `limit` windows of the range, oldest first. */
+export async function selectParts(db: Database, range: WindowRange, limit: number): Promise<PartRow[]> {
+  const { rows } = await db.query<PartRow>(
+    `with wanted as (
+       select distinct window_start from window_aggregates
+       where tenant_id = $1 and metric_id = $2 and window_start >= $3 and window_start < $4
+       order by window_start limit $5)
+     select (extract(epoch from window_start) * 1000)::float8 as "windowStart",
+       count, mean, m2, min, max, median, mad,
+       (extract(epoch from first_ts) * 1000)::float8 as "firstTs",
+       (extract(epoch from last_ts) * 1000)::float8 as "lastTs",
+       case when count(*) over (partition by window_start) > 1 then sketch end as sketch
+     from window_aggregates join wanted using (window_start)
+     where tenant_id = $1 and metric_id = $2
+     order by window_start, shard, part`,
+    [range.tenantId, range.metricId, instant(range.from), instant(range.to), limit],
+  )
+  return rows
+}
+
+export interface DatapointRow {
+  ts: number
+  value: number
+}
+
+/** At most `limit` datapoints of the range, oldest first. */
+export async function selectDatapoints(
+  db: Database,
+  range: WindowRange,
+  limit: number,
+): Promise<DatapointRow[]> {
+  const { rows } = await db.query<DatapointRow>(
+    `select (extract(epoch from ts) * 1000)::float8 as ts, value from datapoints
+     where tenant_id = $1 and metric_id = $2 and ts >= $3 and ts < $4 order by ts limit $5`,
+    [range.tenantId, range.metricId, instant(range.from), instant(range.to), limit],
+  )
+  return rows
+}
+
+/**
+ * How many parts each stretch of windows holds: stretch i runs from `untils[i - 1]` (the first one from the
+ * metric's beginning) to before `untils[i]`, ascending.
+ */
+export async function countParts(
+  db: Database,
+  { tenantId, metricId }: { tenantId: string; metricId: string },
+  untils: number[],
+): Promise<number[]> {
+  const { rows } = await db.query<{ parts: number }>(
+    `select (select count(*)::float8 from window_aggregates a
+             where a.tenant_id = $1 and a.metric_id = $2 and a.window_start < s.until
+               and (s.since is null or a.window_start >= s.since)) as parts
+     from (select until, lag(until) over (order by until) as since
+           from unnest($3::timestamptz[]) as until) s
+     order by s.until`,
+    [tenantId, metricId, untils.map(instant)],
+  )
+  return rows.map((row) => row.parts)
+}
+
+/** Postgres' own bounds stand in for no bound. */
+const instant = (ms: number) => (Number.isFinite(ms) ? new Date(ms) : ms < 0 ? '-infinity' : 'infinity')

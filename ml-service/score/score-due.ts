@@ -1,0 +1,55 @@
+import type pg from 'pg'
+import { inTransaction, isUnreachable } from '../database.ts'
+import { log, messageOf } from '../log.ts'
+import type { Series } from '../metric-lookup.ts'
+import type { ArtefactStore } from '../train/artefact-store.ts'
+import { type ScoreSummary, scoreSeries } from './score-series.ts'
+import { claimDueMetric, countDue } from './scores-sql.ts'
+
+export interface ScoreDueDeps {
+  pool: pg.Pool
+  store: ArtefactStore
+  /** Milliseconds since the epoch. */
+  now: () => number
+  /** Metrics to leave alone for now; one whose scoring fails is added. */
+  except: Set<string>
+  onScored: (series: Series, summary: ScoreSummary) => void
+}
+
+/**
+ * Scores due metrics that nobody else holds, one transaction each, until none is left or `stopped` says so.
+ * A metric that fails is logged, keeps its due row and joins `except`. Throws when Postgres is away.
+ */
+export async function scoreDue(deps: ScoreDueDeps, stopped: () => boolean = () => false): Promise<void> {
+  while (!stopped() && (await scoreNextDue(deps)));
+}
+
+/** How many metrics are due but held by others (or arrived just now). */
+export async function dueElsewhere({ pool, except }: ScoreDueDeps): Promise<number> {
+  const { count } = await countDue(pool, [...except])
+  return count
+}
+
+async function scoreNextDue({ pool, store, now, except, onScored }: ScoreDueDeps): Promise<boolean> {
+  let claimed: Series | undefined
+  try {
+    const done = await inTransaction(pool, async (db) => {
+      claimed = await claimDueMetric(db, [...except])
+      return claimed && scoreSeries(db, { store, now: now() }, claimed)
+    })
+    if (claimed === undefined || done === undefined) return false
+    await done.cleanUp()
+    onScored(claimed, done.summary)
+    logScored(claimed, done.summary)
+  } catch (error) {
+    if (claimed === undefined || isUnreachable(error)) throw error
+    except.add(claimed.metricId)
+    const { tenantId, metricId } = claimed
+    log('error', 'scoring failed', { tenant_id: tenantId, metric_id: metricId, error: messageOf(error) })
+  }
+  return true
+}
+
+export function logScored({ tenantId, metricId }: Series, summary: ScoreSummary): void {
+  log('info', 'scored', { tenant_id: tenantId, metric_id: metricId, ...summary })
+}

@@ -1,0 +1,46 @@
+import { WINDOW_MS, windowStartOf } from '../../telemetry/window.ts'
+import { MIN_WINDOWS } from '../baseline/judge-window.ts'
+import type { Database } from '../database.ts'
+import { windowsOfAggregates } from '../features/read-windows.ts'
+import type { Series } from '../metric-lookup.ts'
+import { lastScored, lockMetric } from '../score/scores-sql.ts'
+import type { ArtefactStore } from './artefact-store.ts'
+import type { ModelRow } from './models-sql.ts'
+import { newestArtefact, prepareArtefact, recordArtefact } from './recorded-artefacts.ts'
+import { artefactOf, startWalk, walkWindow } from './walk.ts'
+
+export interface TrainResult {
+  /** Windows learned. */
+  windows: number
+  /** Undefined when there are too few windows for a model. */
+  model: ModelRow | undefined
+}
+
+/**
+ * Fits the baseline on the windows that ended by `until` and records the artefact. Without `until`, the first
+ * artefact ends at the minimum history, so that all that came after is scored at once; later ones end at the
+ * newest scored window. Fitting is the same walk as scoring, so it may start from an earlier artefact.
+ */
+export async function trainSeries(
+  db: Database,
+  store: ArtefactStore,
+  series: Series,
+  until?: number,
+): Promise<TrainResult> {
+  await lockMetric(db, series)
+  const end = until === undefined ? Number.POSITIVE_INFINITY : windowStartOf(until)
+  const { recorded } = await newestArtefact(db, store, series, end)
+  const target =
+    until === undefined && recorded ? ((await lastScored(db, series)) ?? recorded.model.trainedUntil) : end
+  const walk = startWalk(recorded?.artefact)
+  const from = walk.baseline.learnedUntil ?? Number.NEGATIVE_INFINITY
+  for await (const read of windowsOfAggregates(db, { ...series, from, to: target - WINDOW_MS + 1 })) {
+    walkWindow(walk, read)
+    if (until === undefined && recorded === undefined && walk.baseline.windows === MIN_WINDOWS) break
+  }
+  const { windows } = walk.baseline
+  if (windows < MIN_WINDOWS) return { windows, model: undefined }
+  const prepared = prepareArtefact(artefactOf(walk, series))
+  await recordArtefact(db, store, prepared)
+  return { windows, model: prepared.model }
+}
