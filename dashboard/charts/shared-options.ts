@@ -1,6 +1,7 @@
 import type UPlot from 'uplot'
 import type { TimeSpan } from '../time-range.ts'
 import type { ChartColours } from './chart-colours.ts'
+import { shownRange } from './shown-range.ts'
 import { timeTicks } from './time-ticks.ts'
 
 /** Width of the value axis: the same in both charts, so that their times stand under each other. */
@@ -37,17 +38,8 @@ export function sharedOptions({ colours, span, onHover }: ChartContext) {
       { ...axis, size: VALUE_AXIS_PX, space: 36, values: valueTicks },
     ],
     hooks: { setCursor: [(plot) => onHover(plot.cursor.idx ?? null)] },
-    scales: { x: { time: true, range: spanRange(span) } },
+    scales: { x: { time: true, range: (plot, min, max) => shownRange(plot.data[0], min, max, span) } },
   } satisfies Partial<UPlot.Options>
-}
-
-/** The whole span at first, even where data covers a part of it; what was zoomed to afterwards. */
-function spanRange({ from, to }: TimeSpan): UPlot.Scale.Range {
-  return (plot, min, max) => {
-    const time = plot.data[0]
-    const whole = min === time[0] && max === time[time.length - 1]
-    return whole ? [from / 1000, to / 1000] : [min, max]
-  }
 }
 
 const valueTicks: UPlot.Axis.DynamicValues = (_plot, splits, _axis, _space, step) => {
