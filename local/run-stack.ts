@@ -52,12 +52,12 @@ async function live(running: RunningStack, options: RunOptions, interrupted: Pro
   const { stack } = running
   const lost = Promise.withResolvers<never>()
   let isReady = false
+  const cutShort = interrupted.then(() => (isReady && options.interruptible ? 0 : INTERRUPTED))
   const working = stack.start(lost.reject).then(() => {
     isReady = true
     return options.work(running)
   })
   working.catch(() => {}) // when the end comes first
-  const cutShort = interrupted.then(() => (isReady && options.interruptible ? 0 : INTERRUPTED))
   const code = await Promise.race([working, lost.promise, cutShort])
   return code ?? (await Promise.race([lost.promise, cutShort]))
 }
