@@ -18,10 +18,15 @@ export async function startFixtureServer(answer: (request: Request) => Response)
   const root = path.join(import.meta.dirname, '..')
   await build({ root, envDir: false, logLevel: 'warn', build: { outDir: dist } })
 
+  const policy = /Content-Security-Policy: (.*)/.exec(
+    await readFile(path.join(dist, '_headers'), 'utf8'),
+  )?.[1]
+  if (!policy) throw new Error('The build names no Content-Security-Policy.')
+
   const server = createServer(async (request, response) => {
     const url = new URL(request.url ?? '/', `http://${request.headers.host}`)
     const isApi = url.pathname.startsWith('/v1/')
-    const answered = isApi ? answer(webRequest(request, url)) : await fileResponse(dist, url.pathname)
+    const answered = isApi ? answer(webRequest(request, url)) : await fileResponse(dist, url.pathname, policy)
     response.writeHead(answered.status, Object.fromEntries(answered.headers))
     response.end(Buffer.from(await answered.arrayBuffer()))
   })
@@ -43,14 +48,14 @@ function webRequest(request: IncomingMessage, url: URL): Request {
   return new Request(url, { headers: typeof key === 'string' ? { 'X-API-Key': key } : {} })
 }
 
-/** Under the strictest policy that the page promises to live with. */
-async function fileResponse(dist: string, pathname: string): Promise<Response> {
+/** Under the policy of the deployed page, so that a test fails where it would break there. */
+async function fileResponse(dist: string, pathname: string, policy: string): Promise<Response> {
   const file = path.join(dist, pathname === '/' ? 'index.html' : pathname)
   const body = await readFile(file).catch(() => undefined)
   if (!body) return new Response('Not found', { status: 404 })
   const headers = {
     'Content-Type': TYPES[path.extname(file)] ?? 'application/octet-stream',
-    'Content-Security-Policy': "default-src 'self'",
+    'Content-Security-Policy': policy,
   }
   return new Response(body, { headers })
 }
