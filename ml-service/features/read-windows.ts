@@ -1,10 +1,10 @@
-import { WINDOW_MS, windowStartOf } from '../../telemetry/window.ts'
+import { windowStartOf } from '../../telemetry/window.ts'
 import { featuresOfParts, featuresOfValues, type WindowFeatures } from '../../telemetry/window-features.ts'
 import type { Database } from '../database.ts'
 import { type PartRow, selectDatapoints, selectParts, type WindowRange } from './windows-sql.ts'
 
-/** Windows a page: bounds memory, whatever the range. */
-const PAGE_WINDOWS = 2000
+/** Rows a page: bounds memory, whatever the range. */
+const PAGE_PARTS = 2000
 const PAGE_DATAPOINTS = 20_000
 
 /** A window with the number of parts it was made of. */
@@ -15,11 +15,15 @@ export interface ReadWindow {
 
 /** The windows of the range that have aggregates, oldest first, a page at a time. */
 export async function* windowsOfAggregates(db: Database, range: WindowRange): AsyncGenerator<ReadWindow> {
+  let limit = PAGE_PARTS
   for (let from = range.from; ; ) {
-    const groups = groupByWindow(await selectParts(db, { ...range, from }, PAGE_WINDOWS))
-    for (const rows of groups) yield { window: featuresOfParts(rows.map(partOf)), parts: rows.length }
-    if (groups.length < PAGE_WINDOWS) return
-    from = groups[groups.length - 1]![0]!.windowStart + WINDOW_MS
+    const rows = await selectParts(db, { ...range, from }, limit)
+    const groups = groupByWindow(rows)
+    const cutShort = rows.length === limit ? groups.pop() : undefined
+    for (const group of groups) yield { window: featuresOfParts(group.map(partOf)), parts: group.length }
+    if (cutShort === undefined) return
+    from = cutShort[0]!.windowStart
+    limit = groups.length === 0 ? limit * 2 : PAGE_PARTS // one window of more parts than a page
   }
 }
 

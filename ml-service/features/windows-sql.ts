@@ -14,20 +14,20 @@ export interface PartRow extends Omit<WindowPart, 'sketch'> {
   sketch: Buffer | null
 }
 
-/** The parts of the first `limit` windows of the range, oldest first. */
+/**
+ * The first `limit` parts of the range, oldest first; the last window may be cut short. One walk along the
+ * primary key, whatever the planner knows of the table.
+ */
 export async function selectParts(db: Database, range: WindowRange, limit: number): Promise<PartRow[]> {
   const { rows } = await db.query<PartRow>(
-    `with wanted as (
-       select distinct window_start from window_aggregates
-       where tenant_id = $1 and metric_id = $2 and window_start >= $3 and window_start < $4
-       order by window_start limit $5)
-     select (extract(epoch from window_start) * 1000)::float8 as "windowStart",
+    `select (extract(epoch from window_start) * 1000)::float8 as "windowStart",
        count, mean, m2, min, max, median, mad,
        (extract(epoch from first_ts) * 1000)::float8 as "firstTs",
        (extract(epoch from last_ts) * 1000)::float8 as "lastTs",
        case when count(*) over (partition by window_start) > 1 then sketch end as sketch
-     from window_aggregates join wanted using (window_start)
-     where tenant_id = $1 and metric_id = $2
+     from (select * from window_aggregates
+           where tenant_id = $1 and metric_id = $2 and window_start >= $3 and window_start < $4
+           order by window_start, shard, part limit $5) first_parts
      order by window_start, shard, part`,
     [range.tenantId, range.metricId, instant(range.from), instant(range.to), limit],
   )
