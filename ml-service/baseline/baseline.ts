@@ -80,8 +80,8 @@ function onsetOf({ recent }: Baseline, windowEnd: number, { score }: Judgement):
   return score > ONSET_RATIO * before ? score : 0
 }
 
-function learn(baseline: Baseline, window: WindowFeatures, { score, readings }: Judgement): void {
-  for (const { view, distance } of readings) addDistance(baseline.calibrations[view], distance)
+function learn(baseline: Baseline, window: WindowFeatures, { score, lessons }: Judgement): void {
+  for (const { view, distance } of lessons) addDistance(baseline.calibrations[view], distance)
   baseline.level.add(window.windowStart, window.median)
   baseline.shape.count.add(window.windowStart, window.count)
   for (const name of ['std', 'range'] as const) {
