@@ -21,7 +21,8 @@ export async function startWorker(options: WorkerOptions): Promise<RunningPart> 
   const runner = await startChild({
     command: process.execPath,
     args: [fileURLToPath(new URL('./worker-runner.ts', import.meta.url))],
-    env: { ...environment, ...QUIET_TOOLS },
+    // wrangler looks for the secrets that wrangler.toml requires in the environment.
+    env: { ...environment, ...QUIET_TOOLS, ...options.runner.bindings },
     logFile,
     ipc: true,
   })

@@ -22,6 +22,8 @@ export interface Facts {
   anomalies: number
   /** Deliveries of alerts that the API calls delivered and the receiver has verified. */
   delivered: number
+  /** Deliveries that still wait for an attempt. */
+  undelivered: number
   refused: number
 }
 
@@ -47,13 +49,15 @@ export async function examine(parts: DemoParts): Promise<Facts> {
   const { total } = await api.json(`/v1/usage?from=${day(state.anchor)}&to=${day(Date.now())}`, usageSchema)
   const { detections, anomalies } = await detected(parts)
   const deliveries = await api.list(`/v1/webhooks/${state.webhook_id}/deliveries`, deliverySchema)
+  const alerts = deliveries.filter(({ type }) => type === 'alert.opened')
   const verified = new Set(receiver.received.map(({ webhook_id: id }) => id))
   return {
     usage: total,
     stored: await countStored(parts.databaseUrl, state.tenant_id),
     detections,
     anomalies,
-    delivered: deliveries.filter((one) => one.type === 'alert.opened' && verified.has(one.id)).length,
+    delivered: alerts.filter((one) => one.state === 'delivered' && verified.has(one.id)).length,
+    undelivered: alerts.filter((one) => one.state !== 'delivered').length,
     refused: receiver.refused,
   }
 }

@@ -12,8 +12,8 @@ import { missing, summary } from './verdict.ts'
 
 /** How long storing, scoring and delivering may take before the demo reports what is missing. */
 const PATIENCE_MS = 240_000
-const LOOK_MS = 1_000
-const REPORT_EVERY_MS = 5_000
+const LOOK_MS = 1_500
+const REPORT_EVERY_MS = 10_000
 
 /** Replays the bundled data once per state folder, waits for what comes out, and prints it. Tells what is missing. */
 export async function runDemo(running: RunningStack): Promise<string[]> {
@@ -51,14 +51,16 @@ type Sent = NonNullable<DemoState['sent']>
 
 async function untilComplete(running: RunningStack, parts: DemoParts, sent: Sent) {
   const giveUp = Date.now() + PATIENCE_MS
-  let nextReport = Date.now() + REPORT_EVERY_MS
+  let [reported, nextReport] = ['', 0]
   for (;;) {
     const facts = await examine(parts)
     const faults = missing(facts, sent)
     if (faults.length === 0 || Date.now() > giveUp) return { facts, faults }
-    if (Date.now() > nextReport) {
-      nextReport += REPORT_EVERY_MS
-      running.progress.step(`Waiting: ${faults.join('; ')}…`)
+    const line = `Waiting: ${faults.join('; ')}…`
+    if (line !== reported || Date.now() > nextReport) {
+      running.progress.step(line)
+      nextReport = Date.now() + REPORT_EVERY_MS
+      reported = line
     }
     await sleep(LOOK_MS, undefined, { signal: running.signal })
   }

@@ -3,7 +3,7 @@ import type { Facts } from './examine.ts'
 
 /** What is not (yet) as it must be, a sentence each; [] when the pipeline did all it should. */
 export function missing(facts: Facts, sent: NonNullable<DemoState['sent']>): string[] {
-  const { usage, stored, detections, delivered, refused } = facts
+  const { usage, stored, detections, delivered, undelivered, refused } = facts
   const faults: [boolean, string][] = [
     [
       usage.datapoints !== sent.datapoints,
@@ -26,6 +26,7 @@ export function missing(facts: Facts, sent: NonNullable<DemoState['sent']>): str
     [usage.windows_scored < stored.closedWindows, `usage counts ${usage.windows_scored} scored windows`],
     [!detections.some(({ found }) => found), 'no labelled failure was detected'],
     [delivered === 0, 'no alert has been delivered'],
+    [undelivered > 0, `${undelivered} alerts wait to be delivered`],
     [refused > 0, `${refused} webhooks came without a valid signature`],
   ]
   return faults.filter(([holds]) => holds).map(([, sentence]) => sentence)
