@@ -23,7 +23,9 @@ export interface TestTenant {
 }
 
 /** A tenant of its own, so that tests share a database and see only what is theirs. */
-export async function createTenant(options: { scopes?: string[]; plan?: Record<string, unknown> } = {}): Promise<TestTenant> {
+export async function createTenant(
+  options: { scopes?: string[]; plan?: Record<string, unknown> } = {},
+): Promise<TestTenant> {
   const created = await admin('POST', '/tenants', { name: `test-${crypto.randomUUID()}`, ...options.plan })
   if (created.status !== 201) throw new Error(`no tenant: ${created.status} ${await created.text()}`)
   const { id } = await created.json<{ id: string }>()
