@@ -1,0 +1,100 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { groupBySeries } from '../../telemetry/columns.ts'
+import { parseJsonBatch } from '../../telemetry/json-batch.ts'
+import { metricIdOf } from '../../telemetry/series-id.ts'
+import { batchRows, versionOf } from './batch-rows.ts'
+import type { LoadedBatch } from './load-batch.ts'
+
+const TENANT = '0f8fad5b-d9cb-469f-a165-70867728950e'
+
+function batch(
+  batchId: string,
+  receivedAt: number,
+  points: [device: string, ts: number, value: number][],
+): LoadedBatch {
+  const datapoints = points.map(([device, ts, value]) => ({
+    device,
+    metric: 'm',
+    ts,
+    value,
+    unit: `u${receivedAt}`,
+  }))
+  const body = parseJsonBatch(JSON.stringify({ datapoints }))
+  const { columns } = groupBySeries(body, new Uint8Array(points.length))
+  return { batchId, r2Key: `raw/${TENANT}/${batchId}`, shard: 0, receivedAt, rejected: 0, columns }
+}
+
+const batches = fc
+  .uniqueArray(
+    fc.record({
+      id: fc.nat(100),
+      receivedAt: fc.integer({ min: 1, max: 3 }),
+      points: fc.array(fc.tuple(fc.constantFrom('a', 'b'), fc.nat(5), fc.integer({ min: 0, max: 9 })), {
+        minLength: 1,
+      }),
+    }),
+    { selector: ({ id }) => id, minLength: 1, maxLength: 6 },
+  )
+  .map((sent) => sent.map(({ id, receivedAt, points }) => batch(`b${id}`, receivedAt, points)))
+
+/** Rows as [metric id, ts, value, version], in their order. */
+const rowsOf = (sent: LoadedBatch[]) => {
+  const { metrics, datapoints } = batchRows(TENANT, sent)
+  return Array.from(datapoints.ts, (ts, i) => {
+    return [metrics.id[datapoints.metric[i]!]!, ts, datapoints.value[i]!, datapoints.version[i]!] as const
+  })
+}
+
+describe('batchRows', () => {
+  it('keeps of each series and timestamp the value received last, whatever the order of the batches', () => {
+    fc.assert(
+      fc.property(batches, (sent) => {
+        const last = new Map<string, readonly [string, number, number, number]>()
+        for (const { columns, receivedAt, batchId } of sent) {
+          const version = versionOf(receivedAt, batchId)
+          columns.series.forEach(({ device, metric }, s) => {
+            for (let i = columns.offsets[s]!; i < columns.offsets[s + 1]!; i += 1) {
+              const row = [
+                metricIdOf(TENANT, device, metric),
+                columns.ts[i]!,
+                columns.values[i]!,
+                version,
+              ] as const
+              const known = last.get(`${row[0]} ${row[1]}`)
+              const later =
+                known === undefined || version > known[3] || (version === known[3] && row[2] > known[2])
+              if (later) last.set(`${row[0]} ${row[1]}`, row)
+            }
+          })
+        }
+        const byKey = (rows: Iterable<readonly [string, number, number, number]>) =>
+          [...rows].sort((a, b) => (a[0] === b[0] ? a[1] - b[1] : a[0] < b[0] ? -1 : 1))
+        expect(byKey(rowsOf(sent))).toEqual(byKey(last.values()))
+        expect(byKey(rowsOf([...sent].reverse()))).toEqual(byKey(last.values()))
+      }),
+    )
+  })
+
+  it('names each device and metric once, with the latest arrival, unit and timestamp', () => {
+    const rows = batchRows(TENANT, [
+      batch('x', 20, [
+        ['a', 5, 1],
+        ['b', 9, 1],
+      ]),
+      batch('y', 10, [['a', 7, 1]]),
+    ])
+    expect(rows.devices.externalId.sort()).toEqual(['a', 'b'])
+    const a = rows.metrics.id.indexOf(metricIdOf(TENANT, 'a', 'm'))
+    expect([rows.metrics.lastMs[a], rows.metrics.unit[a]]).toEqual([7, 'u20'])
+    expect(rows.devices.lastSeenMs).toEqual([20, 20])
+  })
+})
+
+describe('versionOf', () => {
+  it('is exact and grows with the time of arrival', () => {
+    const year2200 = Date.UTC(2200, 0, 1)
+    expect(Number.isSafeInteger(versionOf(year2200, 'x'))).toBe(true)
+    expect(versionOf(1001, 'a')).toBeGreaterThan(versionOf(1000, 'z'))
+  })
+})
