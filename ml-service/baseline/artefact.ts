@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import * as v from 'valibot'
-import { type Baseline, LEVEL_CAPACITY, SHAPE_CAPACITY } from './baseline.ts'
+import { type Baseline, LEVEL_CAPACITY, SHAPE_CAPACITY, VIEWS } from './baseline.ts'
 import type { Calibration } from './calibration.ts'
 import { History } from './history.ts'
 
@@ -51,12 +51,18 @@ const artefactSchema = v.object({
     range: calibrationSchema,
     count: calibrationSchema,
   }),
+  pending: v.array(
+    v.object({
+      windowEnd: finite,
+      lessons: v.array(v.object({ view: v.picklist(VIEWS), distance: finite })),
+    }),
+  ),
   recent: v.array(v.object({ windowEnd: finite, score: finite })),
 })
 
-/** The artefact as JSON: at most about 200 KiB, most of it the history of window medians. */
+/** The artefact as JSON: at most about 310 KiB, most of it the history of window medians. */
 export function encodeArtefact({ baseline, ...identity }: Artefact): string {
-  const { level, shape, calibrations, recent, windows } = baseline
+  const { level, shape, calibrations, pending, recent, windows } = baseline
   return JSON.stringify({
     format: FORMAT,
     ...identity,
@@ -64,6 +70,7 @@ export function encodeArtefact({ baseline, ...identity }: Artefact): string {
     level: level.snapshot(),
     shape: { std: shape.std.snapshot(), range: shape.range.snapshot(), count: shape.count.snapshot() },
     calibrations,
+    pending,
     recent,
   })
 }
@@ -83,6 +90,7 @@ export function decodeArtefact(text: string): Artefact {
       level: History.from(stored.level, LEVEL_CAPACITY),
       shape: { std: shapeOf('std'), range: shapeOf('range'), count: shapeOf('count') },
       calibrations: stored.calibrations,
+      pending: stored.pending,
       recent: stored.recent,
     },
   }

@@ -1,7 +1,7 @@
 import type { WindowFeatures } from '../../telemetry/window-features.ts'
 import { addDistance, type Calibration, emptyCalibration } from './calibration.ts'
 import { History } from './history.ts'
-import { type Judgement, judgeWindow } from './judge-window.ts'
+import { type Judgement, judgeWindow, type Lesson } from './judge-window.ts'
 
 /** 4 weeks of window medians; the within-window features are kept for one. */
 export const LEVEL_CAPACITY = 8064
@@ -10,6 +10,9 @@ export const SHAPE_CAPACITY = 2016
 /** An onset must exceed this many times everything in the last 12 hours. */
 const ONSET_RATIO = 1.5
 const ONSET_MS = 12 * 3600_000
+
+/** What is learned of distances counts only a day later: a failure that builds up must not excuse itself. */
+const LESSON_DELAY_MS = 24 * 3600_000
 
 export const VIEWS = ['level', 'hour', 'std', 'range', 'count'] as const
 export type ViewName = (typeof VIEWS)[number]
@@ -24,6 +27,8 @@ export interface Baseline {
   level: History
   shape: Record<ShapeName, History>
   calibrations: Record<ViewName, Calibration>
+  /** Lessons of the last day, which the calibrations have not been taught yet; oldest first. */
+  pending: { windowEnd: number; lessons: Lesson[] }[]
   /** Scores of the last 12 hours, oldest first. */
   recent: { windowEnd: number; score: number }[]
 }
@@ -50,6 +55,7 @@ export const emptyBaseline = (): Baseline => ({
     range: emptyCalibration(),
     count: emptyCalibration(),
   },
+  pending: [],
   recent: [],
 })
 
@@ -61,6 +67,7 @@ export function stepBaseline(baseline: Baseline, window: WindowFeatures): Verdic
   if (baseline.learnedUntil !== undefined && window.windowEnd <= baseline.learnedUntil) {
     throw new RangeError('Cannot learn a window that is not newer than the last one learned.')
   }
+  teachPending(baseline, window.windowEnd - LESSON_DELAY_MS)
   const judgement = judgeWindow(baseline, window)
   const { windowStart, windowEnd } = window
   const verdict = {
@@ -80,8 +87,25 @@ function onsetOf({ recent }: Baseline, windowEnd: number, { score }: Judgement):
   return score > ONSET_RATIO * before ? score : 0
 }
 
-function learn(baseline: Baseline, window: WindowFeatures, { score, lessons }: Judgement): void {
-  for (const { view, distance } of lessons) addDistance(baseline.calibrations[view], distance)
+/** Teaches the calibrations what windows that ended by `until` had to say. */
+function teachPending({ pending, calibrations }: Baseline, until: number): void {
+  let taught = 0
+  for (const { windowEnd, lessons } of pending) {
+    if (windowEnd > until) break
+    teach(calibrations, lessons)
+    taught += 1
+  }
+  pending.splice(0, taught)
+}
+
+function teach(calibrations: Baseline['calibrations'], lessons: Lesson[]): void {
+  for (const { view, distance } of lessons) addDistance(calibrations[view], distance)
+}
+
+function learn(baseline: Baseline, window: WindowFeatures, { state, score, lessons }: Judgement): void {
+  // While learning nothing can be excused yet, and the calibration should be usable soon.
+  if (state === 'learning') teach(baseline.calibrations, lessons)
+  else baseline.pending.push({ windowEnd: window.windowEnd, lessons })
   baseline.level.add(window.windowStart, window.median)
   baseline.shape.count.add(window.windowStart, window.count)
   for (const name of ['std', 'range'] as const) {

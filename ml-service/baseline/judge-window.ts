@@ -48,7 +48,14 @@ export function judgeWindow(baseline: Baseline, window: WindowFeatures): Judgeme
   const readings = readingsOf(baseline, window)
   const limited = readings.flatMap((reading) => limitedReading(baseline, reading))
   const ready = baseline.windows >= MIN_WINDOWS && limited.some(({ view }) => view === 'level')
-  if (!ready) return { state: 'learning', score: 0, reasons: [], expected: undefined, lessons: readings }
+  if (!ready)
+    return {
+      state: 'learning',
+      score: 0,
+      reasons: [],
+      expected: undefined,
+      lessons: readings.map(({ view, distance }) => ({ view, distance })),
+    }
   return {
     state: 'ready',
     score: limited.reduce((most, { score }) => Math.max(most, score), 0),
