@@ -1,7 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as v from 'valibot'
 
-const problemSchema = v.object({ status: v.number(), code: v.string(), detail: v.optional(v.string()) })
+const problemSchema = v.object({
+  code: v.string(),
+  detail: v.optional(v.string()),
+  errors: v.optional(v.array(v.object({ path: v.string(), message: v.string() })), []),
+})
 
 /** An answer of the API that is no success, as one sentence. */
 export class ApiError extends Error {
@@ -10,11 +14,15 @@ export class ApiError extends Error {
 
   constructor(status: number, body: string) {
     const problem = v.safeParse(v.pipe(v.string(), v.parseJson(), problemSchema), body)
-    const detail = problem.success ? (problem.output.detail ?? problem.output.code) : body.slice(0, 200)
-    super(`The API answered ${status}: ${detail}`)
+    super(`The API answered ${status}: ${problem.success ? sentenceOf(problem.output) : body.slice(0, 200)}`)
     this.status = status
     this.code = problem.success ? problem.output.code : undefined
   }
+}
+
+function sentenceOf({ code, detail = code, errors }: v.InferOutput<typeof problemSchema>): string {
+  const faults = errors.map(({ path, message }) => `${path} ${message}`)
+  return faults.length > 0 ? `${detail} (${faults.join('; ')})` : detail
 }
 
 export interface ApiRequest {

@@ -13,6 +13,9 @@ const RETENTION_DAYS = 90
  */
 const RESUME_WITHIN_MS = 12 * 3_600_000
 
+/** Past this retention would soon begin to take away what a complete run compares. */
+const REUSE_WITHIN_MS = 14 * 24 * 3_600_000
+
 const idSchema = v.object({ id: v.string() })
 
 /** The demo tenant of the state folder, made now or by an earlier run, with its rule and its webhook to `url`. */
@@ -21,7 +24,7 @@ export async function demoTenant(
   url: string,
 ): Promise<{ api: Api; state: DemoState }> {
   const known = readDemoState(running.stateDir)
-  const isCurrent = known && (known.sent || Date.now() - known.anchor < RESUME_WITHIN_MS)
+  const isCurrent = known && Date.now() - known.anchor < (known.sent ? REUSE_WITHIN_MS : RESUME_WITHIN_MS)
   const api = isCurrent && (await reachable(running, known, url))
   if (api) return { api, state: known }
   const state = await createTenant(running, url)

@@ -43,6 +43,8 @@ const metricSchema = v.object({ id: v.string(), device: v.string(), name: v.stri
 const anomalySchema = v.object({ window_start: v.string(), window_end: v.string(), score: v.number() })
 const deliverySchema = v.object({ id: v.string(), type: v.string(), state: v.string() })
 
+const DAY_MS = 86_400_000
+
 export async function examine(parts: DemoParts): Promise<Facts> {
   const { api, state, receiver } = parts
   const day = (ms: number) => new Date(ms).toISOString().slice(0, 10)
@@ -63,16 +65,19 @@ export async function examine(parts: DemoParts): Promise<Facts> {
 }
 
 /** Holds the anomalous windows of each series against its labels. */
-async function detected({ api, series }: DemoParts): Promise<{ detections: Detection[]; anomalies: number }> {
+async function detected({
+  api,
+  state,
+  series,
+}: DemoParts): Promise<{ detections: Detection[]; anomalies: number }> {
   const metrics = await api.list('/v1/metrics', metricSchema)
   const detections: Detection[] = []
   let anomalies = 0
   for (const { device, metric, points, labels } of series) {
     const id = metrics.find((one) => one.device === device && one.name === metric)?.id
-    const from = new Date(points[0]![0]).toISOString()
-    const rows = id
-      ? await api.list(`/v1/anomalies?metric_id=${id}&min_score=1&from=${from}`, anomalySchema)
-      : []
+    const range = `from=${points[0]![0]}&to=${state.anchor + DAY_MS}`
+    const path = `/v1/anomalies?metric_id=${id}&min_score=1&${range}`
+    const rows = id ? await api.list(path, anomalySchema) : []
     anomalies += rows.length
     for (const label of labels) {
       const first = rows.find(

@@ -1,0 +1,117 @@
+import { existsSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import path from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { makePlace, type Place, processTree, run, untilGone, untilReady } from './local-stack.ts'
+
+let place: Place
+
+beforeAll(async () => {
+  place = await makePlace()
+})
+afterAll(() => place.remove())
+
+describe('npm run dev', () => {
+  it('says in dev.json where everything is, and removes it when it ends', async () => {
+    const dev = run('local/dev.ts', place)
+    const file = await untilReady(dev, place)
+    const { url, dashboard_url, admin_token, database_url, model_dir, pids } = file
+    expect(Object.keys(file)).toEqual([
+      'url',
+      'dashboard_url',
+      'admin_token',
+      'database_url',
+      'model_dir',
+      'pids',
+    ])
+    expect(Object.keys(pids)).toEqual(['supervisor', 'postgres', 'worker', 'ml'])
+    expect(url).toBe(`http://127.0.0.1:${place.environment['EDGEPULSE_PORT']}`)
+    expect(database_url).toContain(`:${place.environment['EDGEPULSE_PG_PORT']}/`)
+    expect(model_dir).toBe(path.join(place.stateDir, 'models'))
+    const health = await fetch(`${url}/v1/health`)
+    expect(await health.json()).toMatchObject({ status: 'ok' })
+    const tenants = await fetch(`${url}/admin/tenants`, {
+      headers: { authorization: `Bearer ${admin_token}` },
+    })
+    expect(await tenants.json()).toMatchObject({ data: [] })
+    expect(await (await fetch(dashboard_url)).text()).toContain('<script')
+
+    const processes = processTree(dev.child.pid!)
+    expect(processes.map(({ pid }) => pid)).toEqual(expect.arrayContaining(Object.values(pids)))
+    dev.child.kill('SIGTERM')
+    expect(await dev.exited, dev.output()).toBe(0)
+    await untilGone(processes)
+    expect(existsSync(path.join(place.stateDir, 'dev.json'))).toBe(false)
+  })
+
+  it('starts again on the same state, refuses a second supervisor there, and ends on Ctrl-C', async () => {
+    const dev = run('local/dev.ts', place)
+    await untilReady(dev, place)
+    expect(dev.output()).not.toContain('migrations')
+
+    const second = run('local/dev.ts', place)
+    expect(await second.exited).toBe(1)
+    expect(second.output()).toMatch(/^Another EdgePulse \(process \d+\) uses the state folder .+\n$/)
+
+    const processes = processTree(dev.child.pid!)
+    dev.child.kill('SIGINT')
+    expect(await dev.exited, dev.output()).toBe(0)
+    await untilGone(processes)
+  })
+
+  it('leaves nothing running when it is killed, and starts again after', async () => {
+    const killed = run('local/dev.ts', place)
+    const { pids } = await untilReady(killed, place)
+    const processes = processTree(killed.child.pid!)
+    process.kill(pids.supervisor, 'SIGKILL')
+    await killed.exited
+    await untilGone(processes)
+
+    const dev = run('local/dev.ts', place)
+    await expect.poll(dev.output, { timeout: 60_000 }).toContain('Ready')
+    dev.child.kill('SIGTERM')
+    expect(await dev.exited, dev.output()).toBe(0)
+  })
+
+  it('is stopped in the middle of a start without leaving a process', async () => {
+    const elsewhere = await makePlace()
+    const dev = run('local/dev.ts', elsewhere)
+    await expect
+      .poll(() => existsSync(path.join(elsewhere.stateDir, 'postgres.log')), { interval: 10 })
+      .toBe(true)
+    const processes = processTree(dev.child.pid!)
+    dev.child.kill('SIGTERM')
+    expect(await dev.exited, dev.output()).toBe(130)
+    await untilGone(processes)
+    elsewhere.remove()
+  })
+
+  it.each(['EDGEPULSE_PORT', 'EDGEPULSE_PG_PORT'])('names %s when that port is taken', async (variable) => {
+    const elsewhere = await makePlace()
+    const port = Number(elsewhere.environment[variable])
+    const taken = createServer()
+    await new Promise<void>((resolve) => taken.listen(port, '127.0.0.1', resolve))
+    const dev = run('local/dev.ts', elsewhere)
+    expect(await dev.exited).toBe(1)
+    expect(dev.output().trim().split('\n').at(-1)).toBe(
+      `Port ${port} is in use: stop what listens there, or set ${variable} to another port.`,
+    )
+    taken.close()
+    elsewhere.remove()
+  })
+
+  it('says what happened when its state folder is deleted while it starts', async () => {
+    const elsewhere = await makePlace()
+    const dev = run('local/dev.ts', elsewhere)
+    await expect
+      .poll(() => existsSync(path.join(elsewhere.stateDir, 'postgres')), { interval: 10 })
+      .toBe(true)
+    const processes = processTree(dev.child.pid!)
+    // A deletion meets files that are still being written; a person would repeat it as well.
+    rmSync(elsewhere.stateDir, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 })
+    expect(await dev.exited).toBe(1)
+    expect(dev.output()).toContain('was deleted while it was in use')
+    await untilGone(processes)
+    elsewhere.remove()
+  })
+})

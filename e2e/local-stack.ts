@@ -1,0 +1,82 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { expect } from 'vitest'
+import { type DevFile, readDevFile } from '../local/dev-file.ts'
+import { freePort } from '../local/ports.ts'
+import { identify, isAlive, type ProcessIdentity } from '../local/process-identity.ts'
+import { ROOT } from '../local/settings.ts'
+
+/** A state folder and ports of one's own. */
+export interface Place {
+  stateDir: string
+  environment: Record<string, string>
+  remove(): void
+}
+
+export async function makePlace(environment: Record<string, string> = {}): Promise<Place> {
+  const stateDir = path.join(mkdtempSync(path.join(tmpdir(), 'edgepulse-e2e-')), 'state')
+  const ports = { EDGEPULSE_PORT: String(await freePort()), EDGEPULSE_PG_PORT: String(await freePort()) }
+  return {
+    stateDir,
+    environment: { ...ports, EDGEPULSE_STATE_DIR: stateDir, ...environment },
+    remove: () => rmSync(path.dirname(stateDir), { recursive: true, force: true }),
+  }
+}
+
+/** A command as a person starts it in a terminal, and what it printed so far. */
+export interface Run {
+  child: ChildProcess
+  output(): string
+  exited: Promise<number | null>
+}
+
+export function run(script: string, { environment }: Place): Run {
+  // What the test runner has set for itself is none of the command's business.
+  const { NODE_ENV: _, VITEST: __, ...own } = process.env
+  const child = spawn('node', [path.join(ROOT, 'local', 'run.mjs'), script], {
+    cwd: ROOT,
+    env: { ...own, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk) => {
+      output += chunk
+    })
+  }
+  return {
+    child,
+    output: () => output,
+    exited: new Promise((resolve) => child.once('close', resolve)),
+  }
+}
+
+/** Waits for dev.json, which is written once every part answers. */
+export async function untilReady({ output, child }: Run, { stateDir }: Place): Promise<DevFile> {
+  await expect
+    .poll(() => readDevFile(stateDir) ?? (child.exitCode === null ? output() : `ended: ${output()}`), {
+      timeout: 60_000,
+      interval: 50,
+    })
+    .toMatchObject({ pids: expect.anything() })
+  return readDevFile(stateDir)!
+}
+
+/** `pid` and everything it started, however deep. */
+export function processTree(pid: number): ProcessIdentity[] {
+  const { stdout } = spawnSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' })
+  const pairs = stdout
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).map(Number))
+  const found = [pid]
+  for (const parent of found) for (const [child, of] of pairs) if (of === parent && child) found.push(child)
+  return found.map(identify).filter((identity) => identity !== undefined)
+}
+
+/** Waits until none of `processes` is left. */
+export async function untilGone(processes: ProcessIdentity[]): Promise<void> {
+  await expect.poll(() => processes.filter(isAlive), { timeout: 15_000, interval: 50 }).toEqual([])
+}

@@ -1,0 +1,106 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import * as v from 'valibot'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Api } from '../local/api.ts'
+import { countStored } from '../local/demo/stored.ts'
+import { type DevFile, readDevFile } from '../local/dev-file.ts'
+import { makePlace, type Place, type Run, run, untilReady } from './local-stack.ts'
+
+/** A gateway's buffer: two series, a point a second. */
+const POINTS = 120
+const BATCH_MS = POINTS * 1000
+
+let place: Place
+let dev: Run
+let file: DevFile
+
+beforeAll(async () => {
+  // What a killed Worker held in its queue is sent again after this, rather than after half a minute.
+  place = await makePlace({ RESEND_AFTER_MS: '3000' })
+  dev = run('local/dev.ts', place)
+  file = await untilReady(dev, place)
+})
+afterAll(async () => {
+  dev.child.kill('SIGTERM')
+  await dev.exited
+  place.remove()
+})
+
+describe('a stack whose parts are killed while gateways send', () => {
+  it('starts each part again and stores every accepted datapoint exactly once', async () => {
+    const { api, tenantId } = await makeTenant(file)
+    const load = startLoad(api)
+    for (const part of ['postgres', 'worker', 'ml'] as const) {
+      const before = load.accepted()
+      await expect.poll(load.accepted, { timeout: 30_000 }).toBeGreaterThan(before)
+      await killAndAwait(part)
+    }
+    const afterLast = load.accepted()
+    await expect.poll(load.accepted, { timeout: 60_000 }).toBeGreaterThan(afterLast)
+    const sent = await load.stop()
+
+    const wanted = { datapoints: sent, wrongWindows: 0 }
+    const stored = () => countStored(file.database_url, tenantId)
+    await expect.poll(stored, { timeout: 90_000, interval: 500 }).toMatchObject(wanted)
+    await expect
+      .poll(async () => (await stored()).scoredWindows, { timeout: 60_000, interval: 500 })
+      .toBeGreaterThanOrEqual((await stored()).closedWindows)
+    const { windowed, open } = await stored()
+    expect(windowed + open).toBe(sent)
+    const day = new Date().toISOString().slice(0, 10)
+    const usage = v.object({ total: v.object({ datapoints: v.number() }) })
+    expect(await api.json(`/v1/usage?from=${day}&to=${day}`, usage)).toEqual({ total: { datapoints: sent } })
+  })
+})
+
+async function makeTenant({ url, admin_token }: DevFile): Promise<{ api: Api; tenantId: string }> {
+  const admin = new Api({ url, token: admin_token })
+  const id = v.object({ id: v.string() })
+  const tenant = await admin.json('/admin/tenants', id, { method: 'POST', body: { name: 'survivor' } })
+  const key = await admin.json(`/admin/tenants/${tenant.id}/keys`, v.object({ key: v.string() }), {
+    method: 'POST',
+    body: { scopes: ['ingest', 'read'] },
+  })
+  return { api: new Api({ url, token: key.key, patienceMs: 60_000 }), tenantId: tenant.id }
+}
+
+/** Two gateways that send buffer after buffer, each again until it is answered. */
+function startLoad(api: Api) {
+  const receipt = v.object({ datapoints: v.number(), rejected: v.literal(0) })
+  let accepted = 0
+  let stopped = false
+  const send = async (gateway: string) => {
+    const first = Date.now() - 20 * 3_600_000
+    for (let n = 0; !stopped; n += 1) {
+      const points = Array.from({ length: POINTS }, (_, i) => [
+        first + n * BATCH_MS + i * 1000,
+        Math.sin(n + i),
+      ])
+      const series = ['a', 'b'].map((metric) => ({ device: gateway, metric, points }))
+      const body = { batch_id: `${gateway}-${n}`, source: gateway, series }
+      accepted += (await api.json('/v1/ingest', receipt, { method: 'POST', body })).datapoints
+      await sleep(100) // a gateway's pace
+    }
+  }
+  const sending = Promise.all(['gateway-1', 'gateway-2'].map(send))
+  return {
+    accepted: () => accepted,
+    stop: async () => {
+      stopped = true
+      await sending
+      return accepted
+    },
+  }
+}
+
+async function killAndAwait(part: 'postgres' | 'worker' | 'ml'): Promise<void> {
+  const before = readDevFile(place.stateDir)?.pids[part]
+  expect(before).toBeTypeOf('number')
+  process.kill(before!, 'SIGKILL')
+  await expect
+    .poll(() => readDevFile(place.stateDir)?.pids[part] ?? before, { timeout: 60_000, interval: 50 })
+    .not.toBe(before)
+  expect(dev.output()).toMatch(
+    new RegExp(`${{ postgres: 'Postgres', worker: 'The Worker', ml: 'The ML service' }[part]} (was )?ended`),
+  )
+}

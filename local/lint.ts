@@ -1,0 +1,4 @@
+// `npm run lint`: types, rules and format.
+import { runSteps, STATIC_STEPS } from './steps.ts'
+
+process.exitCode = runSteps(STATIC_STEPS)
