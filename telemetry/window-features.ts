@@ -1,4 +1,6 @@
+import { madSorted, medianSorted } from './median.ts'
 import { addToMoments, emptyMoments, type Moments, mergeMoments, standardDeviation } from './moments.ts'
+import { seededRandom } from './random.ts'
 import { Sketch } from './sketch.ts'
 import { WINDOW_MS } from './window.ts'
 
@@ -36,8 +38,9 @@ export function featuresOfParts(parts: WindowPart[]): WindowFeatures {
   const [first, ...others] = parts
   if (first === undefined) throw new RangeError('Cannot compute the features of a window without parts.')
   if (others.length === 0) return features(first.windowStart, first, first)
-  const sketch = Sketch.fromBytes(first.sketch)
-  for (const part of others) sketch.merge(Sketch.fromBytes(part.sketch))
+  const random = seededRandom(first.windowStart) // the same parts give the same answer to every reader
+  const sketch = Sketch.fromBytes(first.sketch, random)
+  for (const part of others) sketch.merge(Sketch.fromBytes(part.sketch, random))
   return features(first.windowStart, parts.reduce<Moments>(mergeMoments, emptyMoments()), {
     min: Math.min(...parts.map((part) => part.min)),
     max: Math.max(...parts.map((part) => part.max)),
@@ -46,20 +49,14 @@ export function featuresOfParts(parts: WindowPart[]): WindowFeatures {
   })
 }
 
-/** Features of one window from its values (at least one, in any order). */
+/** Features of one window from its values (at least one, in any order): exact. O(n log n). */
 export function featuresOfValues(windowStart: number, values: ArrayLike<number>): WindowFeatures {
   const moments = emptyMoments()
-  const sketch = new Sketch(Math.max(values.length, 1))
-  let min = Number.POSITIVE_INFINITY
-  let max = Number.NEGATIVE_INFINITY
-  for (let i = 0; i < values.length; i += 1) {
-    const value = values[i]!
-    addToMoments(moments, value)
-    sketch.add(value)
-    if (value < min) min = value
-    if (value > max) max = value
-  }
-  return features(windowStart, moments, { min, max, median: sketch.median(), mad: sketch.mad() })
+  for (let i = 0; i < values.length; i += 1) addToMoments(moments, values[i]!)
+  const sorted = Float64Array.from(values).sort()
+  const median = medianSorted(sorted)
+  const order = { min: sorted[0]!, max: sorted[sorted.length - 1]!, median, mad: madSorted(sorted, median) }
+  return features(windowStart, moments, order)
 }
 
 function features(

@@ -114,7 +114,7 @@ export function partsOf(points: Point[]) {
   }
   return [...groups].map(([start, group]) => {
     const moments = emptyMoments()
-    const sketch = new Sketch()
+    const sketch = new Sketch(Math.random)
     for (const [, value] of group) {
       addToMoments(moments, value)
       sketch.add(value)
