@@ -1,12 +1,18 @@
 import { createHash } from 'node:crypto'
-import { type Columns, dropOlder } from '../telemetry/columns.ts'
-import { packRejections, unpackRejections } from '../telemetry/rejection.ts'
+import { type Columns, dropOlder, dropSeries } from '../telemetry/columns.ts'
+import {
+  packRejections,
+  type Rejection,
+  type RejectionCode,
+  unpackRejections,
+} from '../telemetry/rejection.ts'
 import { splitBytes } from './byte-pieces.ts'
 import { encodeColumns } from './columns-frame.ts'
+import { type DedupeHorizon, oldestTimestamp } from './dedupe-horizon.ts'
+import { manifestEntry } from './manifest.ts'
 import { type Authorization, authorize, type TenantConfig } from './tenant-config.ts'
 import type { BatchRow, ShardStatements } from './tenant-shard-sql.ts'
-
-const DAY_MS = 86_400_000
+import { seriesKey } from './window-state.ts'
 
 /** One batch that the Worker has parsed and archived. */
 export interface AdmitRequest {
@@ -33,7 +39,12 @@ export interface BatchFigures {
   receivedAt: number
 }
 
-export type AdmitReply =
+export type AdmitReply = Outcome & {
+  /** Into how many shards the tenant is divided now: a hint for the next batch's route. */
+  shards?: number
+}
+
+type Outcome =
   | { outcome: 'accepted' | 'duplicate'; figures: BatchFigures }
   | { outcome: 'refused'; code: Exclude<Authorization, 'ok'> | 'batch_conflict' }
   | { outcome: 'refused'; code: 'no_datapoint_accepted'; rejected: Uint32Array }
@@ -41,6 +52,20 @@ export type AdmitReply =
   | { outcome: 'busy' }
 
 export type Admission = { reply: AdmitReply; columns?: Columns }
+
+/** What a batch is judged by. */
+export interface Grounds {
+  config: TenantConfig
+  horizon: DedupeHorizon
+  /** Keys of series that the tenant's limit does not let in. */
+  refusedSeries: ReadonlySet<string>
+  /** Hashes of series that this batch is the first of, here. */
+  newSeries: number[]
+  now: number
+  resendAfterMs: number
+  /** Journal ids ascend for ever, also after rows were cut. */
+  nextJournalId: number
+}
 
 /** The key a batch has in the object: 16 bytes of the SHA-256 of its id. */
 export function batchKeyOf(batchId: string): ArrayBuffer {
@@ -52,26 +77,17 @@ export const dayOf = (ms: number) => new Date(ms).toISOString().slice(0, 10)
 
 /**
  * Decides on one batch and writes all its effects; to be called inside one `transactionSync`. `columns` is
- * given back for an accepted batch, without what the tenant's retention rejects. Writes for a new batch: its
- * row, its journal (more than one row only above 1.9 MB), its outbox row, the day's usage; for a duplicate
- * the usage alone.
+ * given back for an accepted batch, without what was rejected. Writes for a new batch: its row, its journal
+ * (more than one row only above 1.9 MB), its outbox row, the day's usage, and one row if it brings new series;
+ * for a duplicate the usage alone.
  */
-export function admit(
-  db: ShardStatements,
-  config: TenantConfig,
-  request: AdmitRequest,
-  timing: { now: number; resendAfterMs: number },
-): Admission {
-  const authorization = authorize(config, request.keyHash, ['ingest'], timing.now)
+export function admit(db: ShardStatements, grounds: Grounds, request: AdmitRequest): Admission {
+  const authorization = authorize(grounds.config, request.keyHash, ['ingest'], grounds.now)
   if (authorization !== 'ok') return { reply: { outcome: 'refused', code: authorization } }
   const id = batchKeyOf(request.batchId)
   const known = db.batch(id)
   if (known) return { reply: repeat(db, known, request) }
-
-  const minTs = request.receivedAt - config.plan.retentionDays * DAY_MS
-  const { columns, dropped } = dropOlder(request.columns, minTs)
-  const tooOld = dropped.map((ordinal) => ({ ordinal, code: 'timestamp_too_old' as const }))
-  const rejected = packRejections([...unpackRejections(request.rejected), ...tooOld])
+  const { columns, rejected } = judge(grounds, request)
   if (columns.ts.length === 0) {
     return { reply: { outcome: 'refused', code: 'no_datapoint_accepted', rejected } }
   }
@@ -81,8 +97,24 @@ export function admit(
     rejected,
     receivedAt: request.receivedAt,
   }
-  write(db, id, request, columns, figures, timing.now + timing.resendAfterMs)
+  write(db, id, request, columns, figures, grounds)
   return { reply: { outcome: 'accepted', figures }, columns }
+}
+
+/** What the Worker rejected, what is older than the tenant keeps or the shard remembers, what is beyond the limit. */
+function judge({ config, horizon, refusedSeries }: Grounds, request: AdmitRequest) {
+  const as =
+    (code: RejectionCode) =>
+    (ordinal: number): Rejection => ({ ordinal, code })
+  const minTs = oldestTimestamp(horizon, config.plan.retentionDays, request.receivedAt)
+  const recent = dropOlder(request.columns, minTs)
+  const within = dropSeries(recent.columns, (name) => refusedSeries.has(seriesKey(name)))
+  const rejected = packRejections([
+    ...unpackRejections(request.rejected),
+    ...recent.dropped.map(as('timestamp_too_old')),
+    ...within.dropped.map(as('series_limit')),
+  ])
+  return { columns: within.columns, rejected }
 }
 
 function repeat(db: ShardStatements, known: BatchRow, request: AdmitRequest): AdmitReply {
@@ -107,21 +139,25 @@ function write(
   request: AdmitRequest,
   columns: Columns,
   figures: BatchFigures & { rejected: Uint32Array<ArrayBuffer> },
-  nextSendAt: number,
+  grounds: Grounds,
 ): void {
   const { receivedAt, datapoints, series, rejected } = figures
-  db.addBatch(id, {
-    sha256: request.sha256,
-    received_at: receivedAt,
-    datapoints,
-    series,
-    rejected: rejected.length === 0 ? null : rejected.buffer,
-  })
+  const { sha256, batchId } = request
+  const stored = rejected.length === 0 ? null : rejected.buffer
+  db.addBatch(id, { sha256, received_at: receivedAt, datapoints, series, rejected: stored })
+  const entry = manifestEntry({ batchId, sha256, receivedAt, ts: columns.ts, rejected })
   const pieces = splitBytes(encodeColumns(columns))
-  pieces.forEach((piece, i) => {
-    db.addJournal(receivedAt, i === pieces.length - 1, piece)
+  pieces.forEach((bytes, i) => {
+    const last = i === pieces.length - 1
+    db.addJournal({
+      id: grounds.nextJournalId + i,
+      arrival_ms: receivedAt,
+      entry: last ? entry : null,
+      bytes,
+    })
   })
-  db.addOutbox(id, request.batchId, nextSendAt)
+  db.addOutbox(id, batchId, grounds.now + grounds.resendAfterMs)
+  if (grounds.newSeries.length > 0) db.addSeries(Float64Array.from(grounds.newSeries))
   const counts = { batches: 1, datapoints, bytes: request.bytes, duplicates: 0, rejected: rejected.length }
   db.addUsage(dayOf(receivedAt), counts)
 }

@@ -1,44 +1,44 @@
-import { splitBytes } from './byte-pieces.ts'
+import { writeCheckpoint } from './checkpoint.ts'
+import { type Progress, writeProgress } from './progress.ts'
 import type { ShardStatements } from './tenant-shard-sql.ts'
-import { encodeFlush, encodeState, type FlushedWindow } from './window-frames.ts'
-import { closableWindows, removeClosable, type WindowState } from './window-state.ts'
+import { encodeFlush, type FlushedWindow } from './window-frames.ts'
+import { closeDueWindows, closeLargestWindows, forgetSilentSeries, type WindowState } from './window-state.ts'
 
-/** A flush stays under this but for its last window, which is at most 0.5 MB: together under a stored value's 2 MB. */
+/** Memory that open windows may hold; an isolate has 128 MB, shared by the objects in it. */
+export const MAX_STATE_BYTES = 32 * 1024 * 1024
+/** What is left after windows were closed for want of memory, so that the next batch does not close more. */
+const RELIEVED_STATE_BYTES = 24 * 1024 * 1024
+/** A flush stays about this large: well under the 2 MB of a stored value and the 10 MiB of Neon's HTTP body. */
 const FLUSH_BYTES = 1_000_000
 /** Numbers and names of a window in a flush, roughly. */
-const WINDOW_OVERHEAD_BYTES = 400
+const WINDOW_OVERHEAD_BYTES = 300
 /** A series without open windows is remembered this long for its watermark. */
 const FORGET_SERIES_AFTER_MS = 3_600_000
 
-const NEXT_PART = 'next_part'
-
 /**
- * Moves all closable windows and changed usage into flushes, checkpoints what stays open and cuts the journal.
- * To be called inside one `transactionSync`: if that fails, `state` no longer matches the storage and the
- * object must start anew. Returns the ids of the flushes to announce.
+ * Moves due windows and changed usage into flushes and checkpoints what stays open. To be called inside one
+ * `transactionSync`: should that fail, `state` and `progress` no longer match the storage and the object must
+ * start anew. Returns the ids of the flushes to announce.
  */
 export function flushWindows(
   db: ShardStatements,
   state: WindowState,
+  progress: Progress,
   timing: { now: number; allowedLatenessMs: number; resendAfterMs: number },
 ): number[] {
-  const { now, allowedLatenessMs } = timing
-  let part = Number(db.meta(NEXT_PART) ?? 1)
-  const windows = closableWindows(state, now, allowedLatenessMs).map((window) => ({
-    ...window,
-    part: part++,
-  }))
+  const closed = closeDueWindows(state, timing.now, timing.allowedLatenessMs)
+  if (state.bytes > MAX_STATE_BYTES) closed.push(...closeLargestWindows(state, RELIEVED_STATE_BYTES))
+  forgetSilentSeries(state, timing.now, FORGET_SERIES_AFTER_MS)
+  const chunks = chunksOf(closed.map((window) => ({ ...window, part: progress.nextPart++ })))
   const usage = db.dirtyUsage()
-  removeClosable(state, now, allowedLatenessMs, FORGET_SERIES_AFTER_MS)
-  if (windows.length > 0) db.setMeta(NEXT_PART, String(part))
-  const chunks = chunksOf(windows)
   if (chunks.length === 0 && usage.length > 0) chunks.push([])
-  const ids = chunks.map((chunk, i) => {
-    const bytes = encodeFlush({ windows: chunk, usage: i === 0 ? usage : [] })
-    return db.addFlush(bytes, now + timing.resendAfterMs)
-  })
+  const ids = chunks.map((windows, i) =>
+    db.addFlush(encodeFlush({ windows, usage: i === 0 ? usage : [] }), timing.now + timing.resendAfterMs),
+  )
   if (usage.length > 0) db.cleanUsage()
-  checkpoint(db, state)
+  progress.segments = writeCheckpoint(db, state, progress.segments)
+  progress.checkpointedUntil = Math.max(progress.checkpointedUntil, db.lastJournalId())
+  writeProgress(db, progress)
   return ids
 }
 
@@ -54,12 +54,4 @@ function chunksOf(windows: FlushedWindow[]): FlushedWindow[][] {
     bytes += window.sketch.length + WINDOW_OVERHEAD_BYTES
   }
   return chunks
-}
-
-function checkpoint(db: ShardStatements, state: WindowState): void {
-  db.clearCheckpoint()
-  splitBytes(encodeState(state)).forEach((piece, i) => {
-    db.addCheckpoint(i, piece)
-  })
-  db.clearJournal()
 }

@@ -1,7 +1,13 @@
 import type { KeyRecord, Plan, Scope, TenantState } from './tenant-config.ts'
 
 export const CONTROL_SCHEMA = [
-  `create table tenant (one integer primary key check (one = 1), state text not null, plan text not null, version integer not null);
+  `create table tenant (
+     one integer primary key check (one = 1),
+     state text not null,
+     plan text not null,
+     version integer not null,
+     deletion text
+   );
    create table keys (
      id text primary key,
      name text,
@@ -11,7 +17,8 @@ export const CONTROL_SCHEMA = [
      expires_at integer,
      revoked_at integer
    ) without rowid;
-   create table shards (shard integer primary key);`,
+   create table shards (shard integer primary key);
+   create table series (id integer primary key, hashes blob not null);`,
 ]
 
 /** A key as the admin API lists it. */
@@ -32,7 +39,10 @@ export function controlStatements(sql: SqlStorage) {
       return row && { ...row, plan: JSON.parse(row.plan) }
     },
     create: (plan: Plan) =>
-      sql.exec(`insert into tenant values (1, 'active', ?, 1) on conflict do nothing`, JSON.stringify(plan)),
+      sql.exec(
+        `insert into tenant (one, state, plan, version) values (1, 'active', ?, 1) on conflict do nothing`,
+        JSON.stringify(plan),
+      ),
     update: (state: TenantState, plan: Plan) =>
       sql.exec('update tenant set state = ?, plan = ?, version = version + 1', state, JSON.stringify(plan)),
     nextVersion: () => sql.exec('update tenant set version = version + 1'),
@@ -66,6 +76,18 @@ export function controlStatements(sql: SqlStorage) {
     revokeKey: (id: string, at: number) =>
       sql.exec('update keys set revoked_at = ? where id = ? and revoked_at is null', at, id),
 
+    /** Ends a key's validity at `at` unless it ends before. */
+    expireKey: (id: string, at: number) =>
+      sql.exec('update keys set expires_at = min(coalesce(expires_at, ?), ?) where id = ?', at, at, id),
+
+    deletion: () =>
+      sql.exec<{ deletion: string | null }>('select deletion from tenant').toArray()[0]?.deletion,
+    setDeletion: (deletion: string) => sql.exec('update tenant set deletion = ?', deletion),
+
+    addSeries: (hashes: Float64Array) => sql.exec('insert into series (hashes) values (?)', hashes),
+    series: () => sql.exec<{ hashes: ArrayBuffer }>('select hashes from series'),
+
+    removeShard: (shard: number) => sql.exec('delete from shards where shard = ?', shard),
     addShard: (shard: number) => sql.exec('insert into shards values (?) on conflict do nothing', shard),
     shards: () =>
       sql

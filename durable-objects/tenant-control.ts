@@ -1,5 +1,9 @@
 import { DurableObject } from 'cloudflare:workers'
+import { connect } from './connect-database.ts'
+import { type Deletion, deletionStep, newDeletion, parseDeletion } from './delete-tenant.ts'
+import { deleteTenantRows } from './delete-tenant-rows.ts'
 import { migrateStorage } from './migrate-storage.ts'
+import { readSeries, registerSeries } from './series-registry.ts'
 import {
   type Authorization,
   authorize,
@@ -9,21 +13,32 @@ import {
   type TenantState,
 } from './tenant-config.ts'
 import { type ApiKey, CONTROL_SCHEMA, controlStatements } from './tenant-control-sql.ts'
+import type { ShardStatus } from './tenant-shard.ts'
 import type { DayUsage } from './window-frames.ts'
 
+/** After a step of a deletion failed. */
+const DELETION_RETRY_MS = 5_000
+
+export interface TenantStatus extends ShardStatus {
+  seriesUsed: number
+  seriesLimit: number
+}
+
 /**
- * The authority for one tenant's keys, plan and state, named by the tenant's id. What it decides is in force
- * when its answer is given: every change is stored here and in all registered shards before that.
+ * The authority for one tenant's keys, plan, series and state, named by the tenant's id. What it decides is in
+ * force when its answer is given: every change is stored here and in all registered shards before that.
  */
 export class TenantControl extends DurableObject<Env> {
   readonly #db: ReturnType<typeof controlStatements>
   readonly #tenantId: string
+  readonly #series: Set<number>
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env)
     this.#tenantId = ctx.id.name ?? ''
     migrateStorage(ctx.storage, CONTROL_SCHEMA)
     this.#db = controlStatements(ctx.storage.sql)
+    this.#series = readSeries(this.#db.series())
   }
 
   create(plan: Plan): void {
@@ -31,13 +46,21 @@ export class TenantControl extends DurableObject<Env> {
   }
 
   /** undefined: there is no such tenant. */
-  describe(): { state: TenantState; plan: Plan } | undefined {
-    return this.#db.tenant()
+  describe(): { state: TenantState; plan: Plan; deletion: Deletion | null } | undefined {
+    const tenant = this.#db.tenant()
+    const deletion = this.#db.deletion()
+    return (
+      tenant && {
+        state: tenant.state,
+        plan: tenant.plan,
+        deletion: deletion ? parseDeletion(deletion) : null,
+      }
+    )
   }
 
   async update(change: { state?: TenantState; plan?: Partial<Plan> }): Promise<void> {
     const tenant = this.#db.tenant()
-    if (tenant === undefined) return
+    if (tenant === undefined || tenant.state === 'deleting') return
     this.#db.update(change.state ?? tenant.state, { ...tenant.plan, ...change.plan })
     await this.#pushConfig()
   }
@@ -45,10 +68,7 @@ export class TenantControl extends DurableObject<Env> {
   /** Adds a key by its hash; it works from the answer on. false: there is no such tenant. */
   async addKey(key: ApiKey): Promise<boolean> {
     if (this.#db.tenant() === undefined) return false
-    this.ctx.storage.transactionSync(() => {
-      this.#db.addKey(key)
-      this.#db.nextVersion()
-    })
+    this.#change(() => this.#db.addKey(key))
     await this.#pushConfig()
     return true
   }
@@ -60,9 +80,17 @@ export class TenantControl extends DurableObject<Env> {
   /** Revokes a key: no request after the answer is served with it. Repeatable. false: there is no such key. */
   async revokeKey(id: string): Promise<boolean> {
     if (!this.#db.keys().some((key) => key.id === id)) return false
-    this.ctx.storage.transactionSync(() => {
-      this.#db.revokeKey(id, Date.now())
-      this.#db.nextVersion()
+    this.#change(() => this.#db.revokeKey(id, Date.now()))
+    await this.#pushConfig()
+    return true
+  }
+
+  /** Adds `key` in place of the key `id`, which stays valid until `oldExpiresAt` at most. false: no such key. */
+  async rotateKey(id: string, key: ApiKey, oldExpiresAt: number): Promise<boolean> {
+    if (!this.#db.keys().some((known) => known.id === id && known.revokedAt === null)) return false
+    this.#change(() => {
+      this.#db.addKey(key)
+      this.#db.expireKey(id, oldExpiresAt)
     })
     await this.#pushConfig()
     return true
@@ -79,24 +107,100 @@ export class TenantControl extends DurableObject<Env> {
    */
   registerShard(shard: number): TenantConfig | undefined {
     const config = this.#config()
-    if (config !== undefined) this.#db.addShard(shard)
+    if (config === undefined || config.state === 'deleting') return undefined
+    this.#db.addShard(shard)
     return config
+  }
+
+  /** Which of these series (hashes) may have datapoints: known ones, and new ones up to the tenant's limit. */
+  registerSeries(wanted: Float64Array): Float64Array {
+    const limit = this.#db.tenant()?.plan.seriesLimit ?? 0
+    const { accepted, added } = registerSeries(this.#series, wanted, limit)
+    if (added.length > 0) this.#db.addSeries(Float64Array.from(added))
+    for (const hash of added) this.#series.add(hash)
+    return Float64Array.from(accepted)
   }
 
   /** Counters per UTC day of arrival, summed over the shards, both days inclusive. */
   async usage(from: string, to: string): Promise<DayUsage[]> {
-    const days = new Map<string, DayUsage>()
     const perShard = await Promise.all(this.#shards().map((shard) => shard.usage(from, to)))
-    for (const usage of perShard.flat()) {
-      const sum = days.get(usage.day)
-      days.set(usage.day, sum ? addUsage(sum, usage) : usage)
+    const byDay = Map.groupBy(perShard.flat(), ({ day }) => day)
+    return Array.from(byDay.values(), (days) => days.reduce(addUsage)).sort((a, b) =>
+      a.day < b.day ? -1 : 1,
+    )
+  }
+
+  async status(): Promise<TenantStatus> {
+    const shards: ShardStatus[] = await Promise.all(this.#shards().map(async (shard) => await shard.status()))
+    return {
+      lastBatchAt: extreme(Math.max, shards, 'lastBatchAt'),
+      oldestPendingAt: extreme(Math.min, shards, 'oldestPendingAt'),
+      batchesPending: shards.reduce((sum, { batchesPending }) => sum + batchesPending, 0),
+      openWindows: shards.reduce((sum, { openWindows }) => sum + openWindows, 0),
+      seriesUsed: this.#series.size,
+      seriesLimit: this.#db.tenant()?.plan.seriesLimit ?? 0,
     }
-    return [...days.values()].sort((a, b) => (a.day < b.day ? -1 : 1))
+  }
+
+  /** Writes everything accepted so far into the archive's manifests. */
+  async seal(): Promise<void> {
+    await Promise.all(this.#shards().map((shard) => shard.seal()))
+  }
+
+  /** Refuses the tenant's keys from now on and removes all it has, in the background. */
+  async startDeletion(): Promise<void> {
+    const tenant = this.#db.tenant()
+    if (tenant === undefined) return
+    if (tenant.state !== 'deleting') {
+      this.#db.update('deleting', tenant.plan)
+      this.#db.setDeletion(JSON.stringify(newDeletion()))
+    }
+    await this.#pushConfig()
+    await this.ctx.storage.setAlarm(Date.now())
+  }
+
+  /** One step of the deletion a ring, until nothing is left; never throws: the platform drops such alarms. */
+  override async alarm(): Promise<void> {
+    const stored = this.#db.deletion()
+    if (!stored) return
+    try {
+      const next = await deletionStep(this.#deletionDeps(), parseDeletion(stored))
+      if (next === undefined) return await this.ctx.storage.deleteAll()
+      this.#db.setDeletion(JSON.stringify(next))
+      await this.ctx.storage.setAlarm(Date.now())
+    } catch (error) {
+      console.error(
+        JSON.stringify({ event: 'deletion_failed', tenant_id: this.#tenantId, error: String(error) }),
+      )
+      await this.ctx.storage.setAlarm(Date.now() + DELETION_RETRY_MS)
+    }
+  }
+
+  #deletionDeps() {
+    const sql = connect(this.env)
+    return {
+      tenantId: this.#tenantId,
+      bucket: this.env.ARCHIVE,
+      shards: () => this.#db.shards(),
+      destroyShard: async (shard: number) => {
+        await this.#shard(shard).destroy()
+        this.#db.removeShard(shard)
+      },
+      deleteRows: () => deleteTenantRows(sql, this.#tenantId),
+    }
   }
 
   #config(): TenantConfig | undefined {
     const tenant = this.#db.tenant()
     return tenant && { ...tenant, keys: this.#db.keys() }
+  }
+
+  /** A change of the keys: it and the version that carries it to the shards are one. */
+  #change(write: () => void): void {
+    this.ctx.storage.transactionSync(() => {
+      write()
+      this.#db.nextVersion()
+    })
   }
 
   async #pushConfig(): Promise<void> {
@@ -105,7 +209,11 @@ export class TenantControl extends DurableObject<Env> {
   }
 
   #shards() {
-    return this.#db.shards().map((shard) => this.env.TENANT_SHARD.getByName(`${this.#tenantId}/${shard}`))
+    return this.#db.shards().map((shard) => this.#shard(shard))
+  }
+
+  #shard(shard: number) {
+    return this.env.TENANT_SHARD.getByName(`${this.#tenantId}/${shard}`)
   }
 }
 
@@ -118,4 +226,14 @@ function addUsage(a: DayUsage, b: DayUsage): DayUsage {
     duplicates: a.duplicates + b.duplicates,
     rejected: a.rejected + b.rejected,
   }
+}
+
+/** The largest or smallest of what shards tell; null where none tells any. */
+function extreme(
+  pick: (...values: number[]) => number,
+  shards: ShardStatus[],
+  field: 'lastBatchAt' | 'oldestPendingAt',
+): number | null {
+  const values = shards.map((shard) => shard[field]).filter((value) => value !== null)
+  return values.length === 0 ? null : pick(...values)
 }

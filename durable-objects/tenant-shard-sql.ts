@@ -1,14 +1,15 @@
 import type { DayUsage } from './window-frames.ts'
 
 /**
- * | table       | a row is                                  | written            | deleted             |
- * | batches     | an accepted batch, by hash of its id      | admission          | dedupe horizon      |
- * | journal     | datapoints not yet in a checkpoint        | admission          | next flush          |
- * | outbox      | a batch Postgres has not confirmed        | admission          | acknowledgement     |
- * | usage       | counters of one UTC day of arrival        | admission          | –                   |
- * | checkpoints | a piece of the window state               | flush              | next flush          |
- * | flushes     | closed windows and usage for the consumer | flush              | acknowledgement     |
- * | meta        | config, counters                          | rarely             | –                   |
+ * | table       | a row is                                    | written            | deleted                  |
+ * | batches     | an accepted batch, by hash of its id        | admission          | dedupe horizon           |
+ * | journal     | a batch's datapoints and its manifest entry | admission          | checkpoint and manifest  |
+ * | outbox      | a batch Postgres has not confirmed          | admission          | acknowledgement          |
+ * | usage       | counters of one UTC day of arrival          | admission          | –                        |
+ * | series      | hashes of series registered together        | their first batch  | –                        |
+ * | checkpoints | a piece of a segment of the window state    | flush              | replaced                 |
+ * | flushes     | closed windows and usage for the consumer   | flush              | acknowledgement          |
+ * | meta        | config, progress                            | rarely; each flush | –                        |
  *
  * Rows written are what an object costs: no indexes, and WITHOUT ROWID where the key is not an integer.
  */
@@ -24,7 +25,7 @@ export const SHARD_SCHEMA = [
      persisted_at integer,
      error text
    ) without rowid;
-   create table journal (id integer primary key, arrival_ms integer not null, last integer not null, bytes blob not null);
+   create table journal (id integer primary key, arrival_ms integer not null, entry text, bytes blob not null);
    create table outbox (
      id blob primary key,
      batch_id text not null,
@@ -40,6 +41,7 @@ export const SHARD_SCHEMA = [
      rejected integer not null default 0,
      dirty integer not null default 1
    ) without rowid;
+   create table series (id integer primary key, hashes blob not null);
    create table checkpoints (id integer primary key, bytes blob not null);
    create table flushes (
      id integer primary key autoincrement,
@@ -59,6 +61,8 @@ export type BatchRow = {
   error: string | null
 }
 
+/** `entry` is the batch's line in the manifest, on the last of its pieces. */
+export type JournalRow = { id: number; arrival_ms: number; entry: string | null; bytes: ArrayBuffer }
 export type DueRow<Id> = { id: Id; attempts: number }
 export type UsageCounts = Omit<DayUsage, 'day'>
 
@@ -86,21 +90,37 @@ export function shardStatements(sql: SqlStorage) {
       ),
     setFailed: (id: ArrayBuffer, error: string) =>
       sql.exec('update batches set error = ? where id = ? and persisted_at is null', error, id),
+    batchesAfter: (id: ArrayBuffer, limit: number) =>
+      sql
+        .exec<{ id: ArrayBuffer; received_at: number; settled: number }>(
+          `select id, received_at, persisted_at is not null or error is not null as settled
+           from batches where id > ? order by id limit ?`,
+          ...[id, limit],
+        )
+        .toArray(),
+    removeBatch: (id: ArrayBuffer) => sql.exec('delete from batches where id = ?', id),
 
-    addJournal: (arrivalMs: number, last: boolean, bytes: Uint8Array) =>
-      sql.exec(
-        'insert into journal (arrival_ms, last, bytes) values (?, ?, ?)',
-        arrivalMs,
-        last ? 1 : 0,
-        bytes,
-      ),
-    journal: () =>
-      sql.exec<{ arrival_ms: number; last: number; bytes: ArrayBuffer }>(
-        'select arrival_ms, last, bytes from journal order by id',
-      ),
-    journalBytes: () =>
-      first(sql.exec<{ n: number }>('select coalesce(sum(length(bytes)), 0) as n from journal'))!.n,
-    clearJournal: () => sql.exec('delete from journal'),
+    addJournal: (row: Omit<JournalRow, 'bytes'> & { bytes: Uint8Array }) =>
+      sql.exec('insert into journal values (?, ?, ?, ?)', row.id, row.arrival_ms, row.entry, row.bytes),
+    journalAfter: (id: number) =>
+      sql.exec<JournalRow>('select id, arrival_ms, entry, bytes from journal where id > ? order by id', id),
+    journalEntries: (until: number, limit: number) =>
+      sql
+        .exec<{ id: number; arrival_ms: number; entry: string }>(
+          'select id, arrival_ms, entry from journal where id <= ? and entry is not null order by id limit ?',
+          ...[until, limit],
+        )
+        .toArray(),
+    lastJournalId: () => first(sql.exec<{ id: number | null }>('select max(id) as id from journal'))?.id ?? 0,
+    journalBytesAfter: (id: number) =>
+      first(
+        sql.exec<{ n: number }>('select coalesce(sum(length(bytes)), 0) as n from journal where id > ?', id),
+      )!.n,
+    oldestArrival: () =>
+      first(sql.exec<{ at: number }>('select arrival_ms as at from journal order by id limit 1'))?.at,
+    journalEntryCount: () =>
+      first(sql.exec<{ n: number }>('select count(*) as n from journal where entry is not null'))!.n,
+    cutJournal: (until: number) => sql.exec('delete from journal where id <= ?', until),
 
     addOutbox: (id: ArrayBuffer, batchId: string, nextSendAt: number) =>
       sql.exec('insert into outbox (id, batch_id, next_send_at) values (?, ?, ?)', id, batchId, nextSendAt),
@@ -116,6 +136,12 @@ export function shardStatements(sql: SqlStorage) {
     postponeOutbox: (id: ArrayBuffer, nextSendAt: number) =>
       sql.exec('update outbox set next_send_at = ?, attempts = attempts + 1 where id = ?', nextSendAt, id),
     removeOutbox: (id: ArrayBuffer) => sql.exec('delete from outbox where id = ?', id),
+    pending: () =>
+      sql
+        .exec<{ n: number; oldest: number | null }>(
+          'select count(*) as n, min(received_at) as oldest from outbox join batches using (id)',
+        )
+        .one(),
 
     addUsage: (day: string, counts: UsageCounts) =>
       sql.exec(
@@ -141,10 +167,15 @@ export function shardStatements(sql: SqlStorage) {
         .toArray(),
     cleanUsage: () => sql.exec('update usage set dirty = 0 where dirty = 1'),
 
-    addCheckpoint: (id: number, bytes: Uint8Array) =>
-      sql.exec('insert into checkpoints (id, bytes) values (?, ?)', id, bytes),
-    checkpoint: () => sql.exec<{ bytes: ArrayBuffer }>('select bytes from checkpoints order by id').toArray(),
-    clearCheckpoint: () => sql.exec('delete from checkpoints'),
+    addSeries: (hashes: Float64Array) => sql.exec('insert into series (hashes) values (?)', hashes),
+    series: () => sql.exec<{ hashes: ArrayBuffer }>('select hashes from series'),
+
+    putCheckpoint: (id: number, bytes: Uint8Array) =>
+      sql.exec('insert or replace into checkpoints values (?, ?)', id, bytes),
+    cutCheckpoint: (from: number, to: number) =>
+      sql.exec('delete from checkpoints where id between ? and ?', from, to),
+    checkpoint: () =>
+      sql.exec<{ id: number; bytes: ArrayBuffer }>('select id, bytes from checkpoints order by id'),
 
     addFlush: (bytes: Uint8Array, nextSendAt: number) =>
       sql

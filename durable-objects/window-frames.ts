@@ -1,50 +1,28 @@
 import * as v from 'valibot'
 import { decodeFrame, encodeFrame } from '../telemetry/frame.ts'
+import type { Random } from '../telemetry/random.ts'
 import { Sketch } from '../telemetry/sketch.ts'
-import type { ClosedWindow, OpenWindow, WindowState } from './window-state.ts'
+import { type ClosedWindow, hashOf, type OpenWindow, type SeriesState, seriesKey } from './window-state.ts'
 
-const Name = v.object({ device: v.string(), metric: v.string(), unit: v.nullable(v.string()) })
-/** windowStart, count, mean, m2, min, max, firstTs, lastTs */
-const Numbers = v.strictTuple([
-  ...[v.number(), v.number(), v.number(), v.number(), v.number(), v.number(), v.number(), v.number()],
-] as const)
-const SketchBytes = v.number()
+const Text = v.string()
+/** device, metric, unit */
+const Name = v.tuple([Text, Text, v.nullable(Text)])
 
-const State = v.array(
-  v.object({
-    name: Name,
-    lastTs: v.number(),
-    lastArrivalMs: v.number(),
-    windows: v.array(v.tuple([Numbers, SketchBytes])),
-    full: v.array(v.tuple([Numbers, SketchBytes])),
-  }),
-)
+/** Of each window: what WINDOW_COLUMNS names, as one run of doubles; its sketch stands behind all of these. */
+const WINDOW_COLUMNS = ['windowStart', 'count', 'mean', 'm2', 'min', 'max', 'firstTs', 'lastTs'] as const
+const CLOSED_COLUMNS = [...WINDOW_COLUMNS, 'median', 'mad', 'part'] as const
 
-const Flush = v.object({
-  windows: v.array(
-    v.object({
-      name: Name,
-      part: v.number(),
-      numbers: Numbers,
-      median: v.number(),
-      mad: v.number(),
-      sketch: SketchBytes,
-    }),
-  ),
-  usage: v.array(
-    v.object({
-      day: v.string(),
-      batches: v.number(),
-      datapoints: v.number(),
-      bytes: v.number(),
-      duplicates: v.number(),
-      rejected: v.number(),
-    }),
-  ),
+const Usage = v.object({
+  day: Text,
+  batches: v.number(),
+  datapoints: v.number(),
+  bytes: v.number(),
+  duplicates: v.number(),
+  rejected: v.number(),
 })
 
 /** One shard's counters for one UTC day of arrival, `YYYY-MM-DD`: absolute values. */
-export type DayUsage = v.InferOutput<typeof Flush>['usage'][number]
+export type DayUsage = v.InferOutput<typeof Usage>
 
 export interface FlushedWindow extends ClosedWindow {
   /** Unique among the parts of one window and shard. */
@@ -56,83 +34,89 @@ export interface FlushContent {
   usage: DayUsage[]
 }
 
+const FlushHeader = v.object({ names: v.array(Name), usage: v.array(Usage) })
+
 /** What the consumer of `edgepulse-windows` reads from the shard. */
 export function encodeFlush({ windows, usage }: FlushContent): Uint8Array<ArrayBuffer> {
-  const rows = windows.map(({ name, part, median, mad, sketch, ...window }) => {
-    return { name, part, numbers: numbersOf(window, window), median, mad, sketch: sketch.length }
-  })
-  return encodeFrame({ windows: rows, usage }, ...windows.map((window) => window.sketch))
+  const header = { names: windows.map(({ name }) => nameTuple(name)), usage }
+  return encodeFrame(header, ...windowBytes(windows, CLOSED_COLUMNS))
 }
 
 export function decodeFlush(frame: Uint8Array): FlushContent {
   const { header, body } = decodeFrame(frame)
-  const { windows, usage } = v.parse(Flush, header)
-  let at = 0
-  return {
-    usage,
-    windows: windows.map(({ name, part, numbers, median, mad, sketch }) => {
-      const [windowStart, count, mean, m2, min, max, firstTs, lastTs] = numbers
-      const bytes = new Uint8Array(body, at, sketch)
-      at += sketch
-      return {
-        name,
-        part,
-        windowStart,
-        count,
-        mean,
-        m2,
-        min,
-        max,
-        firstTs,
-        lastTs,
-        median,
-        mad,
-        sketch: bytes,
-      }
-    }),
-  }
+  const { names, usage } = v.parse(FlushHeader, header)
+  const rows = readWindows(body, names.length, CLOSED_COLUMNS)
+  return { usage, windows: names.map((name, i) => ({ name: nameOf(name), ...rows[i]! })) }
 }
 
-/** The whole window state, as a checkpoint keeps it. */
-export function encodeState(state: WindowState): Uint8Array<ArrayBuffer> {
-  const sketches: Uint8Array[] = []
-  const encodeWindow = (window: OpenWindow) => {
-    const bytes = window.sketch.toBytes()
-    sketches.push(bytes)
-    return [numbersOf(window, window.moments), bytes.length]
+const SegmentHeader = v.object({
+  names: v.array(Name),
+  /** Of each series: lastTs, lastArrivalMs, number of windows. */
+  series: v.array(v.tuple([v.number(), v.number(), v.number()])),
+})
+
+/** Some series with their open windows, as a checkpoint keeps them. */
+export function encodeSegment(series: SeriesState[]): Uint8Array<ArrayBuffer> {
+  const header = {
+    names: series.map(({ name }) => nameTuple(name)),
+    series: series.map(({ lastTs, lastArrivalMs, windows }) => [lastTs, lastArrivalMs, windows.size]),
   }
-  const header = Array.from(state.values(), ({ windows, full, ...series }) => ({
-    ...series,
-    windows: Array.from(windows.values(), encodeWindow),
-    full: full.map(encodeWindow),
-  }))
-  return encodeFrame(header, ...sketches)
+  const windows = series.flatMap(({ windows }) =>
+    Array.from(windows.values(), (window) => ({ ...window, sketch: window.sketch.toBytes() })),
+  )
+  return encodeFrame(header, ...windowBytes(windows, WINDOW_COLUMNS))
 }
 
-export function decodeState(frame: Uint8Array): WindowState {
+export function decodeSegment(frame: Uint8Array, random: Random): SeriesState[] {
   const { header, body } = decodeFrame(frame)
+  const { names, series } = v.parse(SegmentHeader, header)
+  const total = series.reduce((sum, [, , windows]) => sum + windows, 0)
+  const rows = readWindows(body, total, WINDOW_COLUMNS)
   let at = 0
-  const decodeWindow = ([numbers, sketchBytes]: [v.InferOutput<typeof Numbers>, number]): OpenWindow => {
-    const [windowStart, count, mean, m2, min, max, firstTs, lastTs] = numbers
-    const sketch = Sketch.fromBytes(new Uint8Array(body, at, sketchBytes))
-    at += sketchBytes
-    return { windowStart, moments: { count, mean, m2 }, min, max, firstTs, lastTs, sketch }
-  }
-  const state: WindowState = new Map()
-  for (const { windows, full, ...series } of v.parse(State, header)) {
-    const open = windows.map(decodeWindow)
-    state.set(`${series.name.device}\0${series.name.metric}`, {
-      ...series,
-      windows: new Map(open.map((window) => [window.windowStart, window])),
-      full: full.map(decodeWindow),
-    })
-  }
-  return state
+  return series.map(([lastTs, lastArrivalMs, windowCount], i) => {
+    const name = nameOf(names[i]!)
+    const windows = new Map<number, OpenWindow>()
+    for (const row of rows.slice(at, at + windowCount)) {
+      windows.set(row.windowStart, { ...row, sketch: Sketch.fromBytes(row.sketch, random) })
+    }
+    at += windowCount
+    return { name, hash: hashOf(seriesKey(name)), lastTs, lastArrivalMs, windows }
+  })
 }
 
-function numbersOf(
-  window: Pick<OpenWindow, 'windowStart' | 'min' | 'max' | 'firstTs' | 'lastTs'>,
-  { count, mean, m2 }: OpenWindow['moments'],
-): v.InferOutput<typeof Numbers> {
-  return [window.windowStart, count, mean, m2, window.min, window.max, window.firstTs, window.lastTs]
+type Row<Column extends string> = Record<Column, number> & { sketch: Uint8Array }
+
+/** The numbers of all windows, the lengths of their sketches, the sketches. */
+function windowBytes<Column extends string>(
+  rows: Row<Column>[],
+  columns: readonly Column[],
+): ArrayBufferView[] {
+  const numbers = new Float64Array(rows.length * (columns.length + 1))
+  rows.forEach((row, i) => {
+    columns.forEach((column, c) => {
+      numbers[i * (columns.length + 1) + c] = row[column]
+    })
+    numbers[(i + 1) * (columns.length + 1) - 1] = row.sketch.length
+  })
+  return [numbers, ...rows.map(({ sketch }) => sketch)]
 }
+
+function readWindows<Column extends string>(
+  body: ArrayBuffer,
+  count: number,
+  columns: readonly Column[],
+): Row<Column>[] {
+  const width = columns.length + 1
+  const numbers = new Float64Array(body, 0, count * width)
+  let at = numbers.byteLength
+  return Array.from({ length: count }, (_, i) => {
+    const entries = columns.map((column, c) => [column, numbers[i * width + c]!] as const)
+    const bytes = numbers[(i + 1) * width - 1]!
+    const sketch = new Uint8Array(body, at, bytes)
+    at += bytes
+    return { ...(Object.fromEntries(entries) as Record<Column, number>), sketch }
+  })
+}
+
+const nameTuple = ({ device, metric, unit }: ClosedWindow['name']) => [device, metric, unit]
+const nameOf = ([device, metric, unit]: v.InferOutput<typeof Name>) => ({ device, metric, unit })

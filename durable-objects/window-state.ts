@@ -1,14 +1,14 @@
 import type { SeriesName } from '../telemetry/columns.ts'
-import { addToMoments, emptyMoments, type Moments } from '../telemetry/moments.ts'
+import { addToMoments, type Moments } from '../telemetry/moments.ts'
+import type { Random } from '../telemetry/random.ts'
 import { Sketch } from '../telemetry/sketch.ts'
 import { WINDOW_MS, windowStartOf } from '../telemetry/window.ts'
 import type { WindowPart } from '../telemetry/window-features.ts'
 import type { JournalColumns } from './columns-frame.ts'
 
 /** A window that still takes datapoints. */
-export interface OpenWindow {
+export interface OpenWindow extends Moments {
   windowStart: number
-  moments: Moments
   min: number
   max: number
   firstTs: number
@@ -18,85 +18,109 @@ export interface OpenWindow {
 
 export interface SeriesState {
   name: SeriesName
+  /** Hash of the name: which segment of a checkpoint the series is in. */
+  hash: number
   /** Highest timestamp seen, epoch ms. */
   lastTs: number
   /** When the series was last heard of, by the object's clock. */
   lastArrivalMs: number
   windows: Map<number, OpenWindow>
-  /** Windows that reached MAX_WINDOW_VALUES and close early, as a part; what comes after starts another part. */
-  full: OpenWindow[]
 }
 
-/** Keeps one window's values, 8 bytes each, well under the 2 MB a stored value may have. */
-export const MAX_WINDOW_VALUES = 65_536
-
-/** The open windows of one shard, by series. Plain data: rebuilt from checkpoint and journal. */
-export type WindowState = Map<string, SeriesState>
+/** The open windows of one shard, by series. Rebuilt from checkpoint and journal. */
+export interface WindowState {
+  series: Map<string, SeriesState>
+  /** Memory that the open windows hold, roughly; see WINDOW_BYTES. */
+  bytes: number
+  /** Hashes of series that changed since the last checkpoint. */
+  dirty: Set<number>
+}
 
 /** A window that takes no more datapoints; anything later for it makes another part. */
 export interface ClosedWindow extends WindowPart {
   name: SeriesName
 }
 
-const keyOf = ({ device, metric }: SeriesName) => `${device}\0${metric}`
+/** What an open window takes beside its values: objects, boxed numbers, typed array headers (measured: 540). */
+export const WINDOW_BYTES = 560
+
+export const emptyState = (): WindowState => ({ series: new Map(), bytes: 0, dirty: new Set() })
+
+export const seriesKey = ({ device, metric }: SeriesName) => `${device}\0${metric}`
 
 /**
- * Adds a batch's datapoints in place, O(datapoints). `arrivalMs` moves the watermarks of the series it touches.
- * Returns the series it touched.
+ * Adds a batch's datapoints in place, O(datapoints). `arrivalMs` moves the watermarks of the series it touches;
+ * `random` is for sketches. Returns the series it touched.
  */
-export function addColumns(state: WindowState, columns: JournalColumns, arrivalMs: number): SeriesState[] {
+export function addColumns(
+  state: WindowState,
+  columns: JournalColumns,
+  arrivalMs: number,
+  random: Random,
+): SeriesState[] {
   return columns.series.map((name, s) => {
     const series = seriesOf(state, name, arrivalMs)
     const from = columns.offsets[s]!
     const to = columns.offsets[s + 1]!
-    for (let i = from; i < to; i += 1) addDatapoint(series, columns.ts[i]!, columns.values[i]!)
+    for (let i = from; i < to; i += 1) addDatapoint(state, series, columns.ts[i]!, columns.values[i]!, random)
     series.lastTs = Math.max(series.lastTs, columns.ts[to - 1]!)
     series.lastArrivalMs = Math.max(series.lastArrivalMs, arrivalMs)
     if (name.unit !== null) series.name = name
+    state.dirty.add(series.hash)
     return series
   })
 }
 
 function seriesOf(state: WindowState, name: SeriesName, arrivalMs: number): SeriesState {
-  const key = keyOf(name)
-  const known = state.get(key)
+  const key = seriesKey(name)
+  const known = state.series.get(key)
   if (known) return known
+  const hash = hashOf(key)
   const series = {
     name,
+    hash,
     lastTs: Number.NEGATIVE_INFINITY,
     lastArrivalMs: arrivalMs,
     windows: new Map(),
-    full: [],
   }
-  state.set(key, series)
+  state.series.set(key, series)
   return series
 }
 
-function addDatapoint(series: SeriesState, ts: number, value: number): void {
+/** FNV-1a over UTF-16 code units: spreads names over segments, nothing depends on its quality. */
+export function hashOf(key: string): number {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < key.length; i += 1) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193)
+  return hash >>> 0
+}
+
+function addDatapoint(
+  state: WindowState,
+  series: SeriesState,
+  ts: number,
+  value: number,
+  random: Random,
+): void {
   const windowStart = windowStartOf(ts)
   let window = series.windows.get(windowStart)
   if (window === undefined) {
-    window = {
-      windowStart,
-      moments: emptyMoments(),
-      min: value,
-      max: value,
-      firstTs: ts,
-      lastTs: ts,
-      sketch: new Sketch(),
-    }
+    window = openWindow(windowStart, ts, value, new Sketch(random))
     series.windows.set(windowStart, window)
+    state.bytes += WINDOW_BYTES + window.sketch.bytes
   }
-  addToMoments(window.moments, value)
+  state.bytes -= window.sketch.bytes
+  addToMoments(window, value)
   window.sketch.add(value)
-  window.min = Math.min(window.min, value)
-  window.max = Math.max(window.max, value)
-  window.firstTs = Math.min(window.firstTs, ts)
-  window.lastTs = Math.max(window.lastTs, ts)
-  if (window.moments.count < MAX_WINDOW_VALUES) return
-  series.full.push(window)
-  series.windows.delete(windowStart)
+  state.bytes += window.sketch.bytes
+  if (value < window.min) window.min = value
+  if (value > window.max) window.max = value
+  if (ts < window.firstTs) window.firstTs = ts
+  if (ts > window.lastTs) window.lastTs = ts
 }
+
+const openWindow = (windowStart: number, ts: number, value: number, sketch: Sketch): OpenWindow => ({
+  ...{ windowStart, count: 0, mean: 0, m2: 0, min: value, max: value, firstTs: ts, lastTs: ts, sketch },
+})
 
 /**
  * Event time reached by a series: its highest timestamp, which runs on with the wall clock while it is
@@ -105,51 +129,67 @@ function addDatapoint(series: SeriesState, ts: number, value: number): void {
 const watermarkOf = (series: SeriesState, now: number) =>
   series.lastTs + Math.max(0, now - series.lastArrivalMs)
 
-/** Windows that are full or whose end plus `allowedLatenessMs` the watermark has passed. Leaves the state as it is. */
-export function closableWindows(state: WindowState, now: number, allowedLatenessMs: number): ClosedWindow[] {
+/** Closes all windows whose end plus `allowedLatenessMs` the watermark has passed, and takes them out of the state. */
+export function closeDueWindows(state: WindowState, now: number, allowedLatenessMs: number): ClosedWindow[] {
   const closed: ClosedWindow[] = []
-  for (const series of state.values()) {
-    const watermark = watermarkOf(series, now)
-    for (const window of series.full) closed.push(close(series.name, window))
+  for (const series of state.series.values()) {
+    const closableUntil = watermarkOf(series, now) - WINDOW_MS - allowedLatenessMs
     for (const window of series.windows.values()) {
-      if (window.windowStart + WINDOW_MS + allowedLatenessMs <= watermark)
-        closed.push(close(series.name, window))
+      if (window.windowStart <= closableUntil) closed.push(take(state, series, window))
     }
   }
   return closed
 }
 
-function close(name: SeriesName, window: OpenWindow): ClosedWindow {
-  const { windowStart, moments, min, max, firstTs, lastTs, sketch } = window
-  const order = { median: sketch.median(), mad: sketch.mad(), sketch: sketch.toBytes() }
-  return { name, windowStart, ...moments, min, max, firstTs, lastTs, ...order }
+/**
+ * Closes the largest windows, as parts, until the state holds at most `maxBytes`: memory is bounded whatever
+ * tenants send, and parts lose nothing. O(w log w) of the open windows.
+ */
+export function closeLargestWindows(state: WindowState, maxBytes: number): ClosedWindow[] {
+  const open = [...state.series.values()].flatMap((series) =>
+    Array.from(series.windows.values(), (window) => ({ series, window })),
+  )
+  open.sort(
+    (a, b) => b.window.sketch.bytes - a.window.sketch.bytes || a.window.windowStart - b.window.windowStart,
+  )
+  const closed: ClosedWindow[] = []
+  for (const { series, window } of open) {
+    if (state.bytes <= maxBytes) break
+    closed.push(take(state, series, window))
+  }
+  return closed
+}
+
+function take(state: WindowState, series: SeriesState, window: OpenWindow): ClosedWindow {
+  series.windows.delete(window.windowStart)
+  state.bytes -= WINDOW_BYTES + window.sketch.bytes
+  state.dirty.add(series.hash)
+  const { sketch, ...numbers } = window
+  return {
+    name: series.name,
+    ...numbers,
+    median: sketch.median(),
+    mad: sketch.mad(),
+    sketch: sketch.toBytes(),
+  }
 }
 
 /**
- * Removes what `closableWindows` gave for the same `now`, and forgets series that hold nothing open and have
- * been silent for `forgetAfterMs`: all a forgotten one loses is that its next late datapoint closes a little later.
+ * Forgets series that hold nothing open and have been silent for `forgetAfterMs`: all that one loses is its
+ * watermark, so its next late datapoint closes a little later.
  */
-export function removeClosable(
-  state: WindowState,
-  now: number,
-  allowedLatenessMs: number,
-  forgetAfterMs: number,
-): void {
-  for (const [key, series] of state) {
-    const watermark = watermarkOf(series, now)
-    series.full = []
-    for (const windowStart of series.windows.keys()) {
-      if (windowStart + WINDOW_MS + allowedLatenessMs <= watermark) series.windows.delete(windowStart)
-    }
-    if (series.windows.size === 0 && now - series.lastArrivalMs > forgetAfterMs) state.delete(key)
+export function forgetSilentSeries(state: WindowState, now: number, forgetAfterMs: number): void {
+  for (const [key, series] of state.series) {
+    if (series.windows.size > 0 || now - series.lastArrivalMs <= forgetAfterMs) continue
+    state.series.delete(key)
+    state.dirty.add(series.hash)
   }
 }
 
 /** When the next window of these series closes if nothing more arrives; undefined when none is open. O(open windows). */
 export function nextCloseAt(series: Iterable<SeriesState>, allowedLatenessMs: number): number | undefined {
   let next = Number.POSITIVE_INFINITY
-  for (const { windows, full, lastTs, lastArrivalMs } of series) {
-    if (full.length > 0) return Number.NEGATIVE_INFINITY
+  for (const { windows, lastTs, lastArrivalMs } of series) {
     for (const windowStart of windows.keys()) {
       next = Math.min(next, windowStart + WINDOW_MS + allowedLatenessMs - lastTs + lastArrivalMs)
     }

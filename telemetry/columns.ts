@@ -108,6 +108,19 @@ function trim(columns: Omit<Columns, 'offsets'> & { offsets: number[] }, length:
 
 /** The columns without the datapoints before `minTs`, and the ordinals of those. O(n). */
 export function dropOlder(columns: Columns, minTs: number): { columns: Columns; dropped: number[] } {
+  return filterColumns(columns, (_, ts) => ts >= minTs)
+}
+
+/** The columns without the series for which `refused` holds, and the ordinals of their datapoints. O(n). */
+export function dropSeries(columns: Columns, refused: (name: SeriesName) => boolean) {
+  const drop = columns.series.map(refused)
+  return filterColumns(columns, (s) => !drop[s])
+}
+
+function filterColumns(
+  columns: Columns,
+  keeps: (series: number, ts: number) => boolean,
+): { columns: Columns; dropped: number[] } {
   const kept: Omit<Columns, 'offsets'> & { offsets: number[] } = {
     series: [],
     offsets: [0],
@@ -120,7 +133,7 @@ export function dropOlder(columns: Columns, minTs: number): { columns: Columns; 
   columns.series.forEach((name, s) => {
     const before = at
     for (let i = columns.offsets[s]!; i < columns.offsets[s + 1]!; i += 1) {
-      if (columns.ts[i]! < minTs) {
+      if (!keeps(s, columns.ts[i]!)) {
         dropped.push(columns.ordinals[i]!)
         continue
       }

@@ -130,7 +130,7 @@ export class Sketch {
 
 /** A growing list of values that is sorted when somebody looks. */
 class Level {
-  #values = new Float64Array(FIRST_CAPACITY)
+  #values: Float64Array = new Float64Array(FIRST_CAPACITY)
   #sorted = true
   length = 0
 

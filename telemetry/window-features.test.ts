@@ -18,7 +18,7 @@ function partOf(list: number[]): WindowPart {
     addToMoments(moments, value)
     return moments
   }, emptyMoments())
-  const sketch = new Sketch()
+  const sketch = new Sketch(Math.random)
   for (const value of list) sketch.add(value)
   return {
     ...{ windowStart: START, count, mean, m2, min: Math.min(...list), max: Math.max(...list) },

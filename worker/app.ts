@@ -10,6 +10,7 @@ import { anomaliesRoute } from './query/anomalies-route.ts'
 import { batchesRoute } from './query/batches-route.ts'
 import { devicesRoute } from './query/devices-route.ts'
 import { metricsRoute } from './query/metrics-route.ts'
+import { statusRoute } from './query/status-route.ts'
 import { usageRoute } from './query/usage-route.ts'
 
 export interface AppEnv {
@@ -62,6 +63,7 @@ app.route('/v1/devices', devicesRoute)
 app.route('/v1/metrics', metricsRoute)
 app.route('/v1/anomalies', anomaliesRoute)
 app.route('/v1/usage', usageRoute)
+app.route('/v1/status', statusRoute)
 app.route('/v1', alertRoutes)
 app.route('/v1', webhookRoutes)
 app.route('/admin', adminRoute)

@@ -1,14 +1,7 @@
-import { NeonDbError, neon, neonConfig } from '@neondatabase/serverless'
+import { NeonDbError } from '@neondatabase/serverless'
 import { drizzle } from 'drizzle-orm/neon-http'
+import { connect } from '../durable-objects/connect-database.ts'
 import { unavailable } from './problem.ts'
-
-/** Neon's HTTP driver; with NEON_PROXY_URL (local runs) it speaks the same protocol to a proxy. */
-export function connect(env: Pick<Env, 'DATABASE_URL' | 'NEON_PROXY_URL'>) {
-  if (env.NEON_PROXY_URL !== '') neonConfig.fetchEndpoint = env.NEON_PROXY_URL
-  return neon(env.DATABASE_URL)
-}
-
-export type Sql = ReturnType<typeof connect>
 
 /** Typed access for reads. Every query binds the tenant. */
 export const database = (env: Env) => drizzle(connect(env))

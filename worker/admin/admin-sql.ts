@@ -39,3 +39,9 @@ export const markKeyRevoked = (db: Database, tenantId: string, id: string, at: D
     .update(apiKeys)
     .set({ revokedAt: sql`coalesce(${apiKeys.revokedAt}, ${at})` })
     .where(and(eq(apiKeys.tenantId, tenantId), eq(apiKeys.id, id)))
+
+export const expireKey = (db: Database, tenantId: string, id: string, at: Date) =>
+  db
+    .update(apiKeys)
+    .set({ expiresAt: sql`least(${apiKeys.expiresAt}, ${at})` })
+    .where(and(eq(apiKeys.tenantId, tenantId), eq(apiKeys.id, id)))

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { connect, type Sql } from '../database.ts'
+import { connect, type Sql } from '../../durable-objects/connect-database.ts'
 import { log } from '../log.ts'
 import { batchRows } from './batch-rows.ts'
 import { insertBatches, insertDatapoints, upsertDevices, upsertMetrics } from './consumer-sql.ts'

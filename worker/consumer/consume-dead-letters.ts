@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { connect, type Sql } from '../database.ts'
+import { connect, type Sql } from '../../durable-objects/connect-database.ts'
 import { metadataOf } from '../ingest/archive.ts'
 import { errorFields, log } from '../log.ts'
 import { FlushMessage } from './consume-windows.ts'

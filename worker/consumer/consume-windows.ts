@@ -1,7 +1,7 @@
 import * as v from 'valibot'
+import { connect, type Sql } from '../../durable-objects/connect-database.ts'
 import { decodeFlush, type FlushContent, type FlushedWindow } from '../../durable-objects/window-frames.ts'
 import { deviceIdOf, metricIdOf } from '../../telemetry/series-id.ts'
-import { connect, type Sql } from '../database.ts'
 import { log } from '../log.ts'
 import type { BatchRows } from './batch-rows.ts'
 import { insertWindows, markDue, upsertDevices, upsertMetrics, upsertUsage } from './consumer-sql.ts'

@@ -1,5 +1,5 @@
+import type { Sql } from '../../durable-objects/connect-database.ts'
 import type { DayUsage, FlushedWindow } from '../../durable-objects/window-frames.ts'
-import type { Sql } from '../database.ts'
 import type { BatchRows } from './batch-rows.ts'
 import type { LoadedBatch } from './load-batch.ts'
 

@@ -1,7 +1,7 @@
 import { createExecutionContext, createMessageBatch, getQueueResult } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
-import { connect } from '../database.ts'
+import { connect } from '../../durable-objects/connect-database.ts'
 import worker from '../index.ts'
 import { createTenant, seriesBatch, type TestTenant } from '../testing/tenant.ts'
 

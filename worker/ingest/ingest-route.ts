@@ -8,12 +8,16 @@ import type { ParsedKey } from '../api-key.ts'
 import type { AppEnv } from '../app.ts'
 import { errorFields, log } from '../log.ts'
 import { Problem, unavailable } from '../problem.ts'
+import { retryOnce } from '../retry-once.ts'
 import { keyOf, refusal } from '../tenant-auth.ts'
 import { withinDeadline } from '../within-deadline.ts'
 import { archiveBatch, archiveKeyOf } from './archive.ts'
 import { homeShardOf } from './home-shard.ts'
 import { checkHeaders, readBody } from './read-body.ts'
+import { ShardHint } from './shard-hint.ts'
 import { judgeBatch, REJECTION_MESSAGES } from './verdict.ts'
+
+const shardHint = new ShardHint()
 
 /** `POST /v1/ingest`: parse, archive, admit, announce. In this order, so that a 202 is durable end to end. */
 export const ingestRoute = new Hono<AppEnv>().post('/', async (c) => {
@@ -23,9 +27,11 @@ export const ingestRoute = new Hono<AppEnv>().post('/', async (c) => {
     throw error
   })
   const { batch, batchId, shard, ...request } = prepared
+  const admission = { ...request, batchId, keyHash: key.hash }
   const reply = await withinDeadline(
-    admit(c, `${key.tenantId}/${shard}`, { ...request, batchId, keyHash: key.hash }),
+    retryOnce(() => admit(c, `${key.tenantId}/${shard}`, admission), Math.random),
   )
+  if (reply.shards !== undefined) shardHint.set(key.tenantId, reply.shards, Date.now())
   return settle(c, reply, { tenantId: key.tenantId, batchId, batch })
 })
 
@@ -53,7 +59,7 @@ async function prepare(c: Context<AppEnv>, { tenantId }: ParsedKey): Promise<Pre
   const { archived, metadata } = await withinDeadline(
     archiveBatch(c.env.ARCHIVE, archiveKeyOf(tenantId, batchId), body, {
       sha256: hash.toString('hex'),
-      home_shard: homeShardOf(batch, 1),
+      home_shard: homeShardOf(batch, await shardCount(c, tenantId)),
       received_at: new Date(receivedAt).toISOString(),
     }),
   )
@@ -71,6 +77,15 @@ async function prepare(c: Context<AppEnv>, { tenantId }: ParsedKey): Promise<Pre
     columns,
     rejected,
   }
+}
+
+async function shardCount(c: Context<AppEnv>, tenantId: string): Promise<number> {
+  const believed = shardHint.get(tenantId, Date.now())
+  if (believed !== undefined) return believed
+  const tenant = await withinDeadline(c.env.TENANT_CONTROL.getByName(tenantId).describe())
+  if (tenant === undefined) throw refusal('invalid_api_key')
+  shardHint.set(tenantId, tenant.plan.shards, Date.now())
+  return tenant.plan.shards
 }
 
 function parse(plain: Uint8Array): JsonBatch {

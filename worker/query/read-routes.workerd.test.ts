@@ -1,6 +1,6 @@
 import { env } from 'cloudflare:workers'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
-import { connect } from '../database.ts'
+import { connect } from '../../durable-objects/connect-database.ts'
 import { createTenant, request, seriesBatch, type TestTenant } from '../testing/tenant.ts'
 
 const sql = connect(env)

@@ -1,0 +1,97 @@
+import * as v from 'valibot'
+import { type Rejection, unpackRejections } from '../telemetry/rejection.ts'
+import type { ShardStatements } from './tenant-shard-sql.ts'
+
+/** Batches in one manifest, at most. */
+const MAX_ENTRIES = 1000
+
+const Entry = v.object({
+  batch_id: v.string(),
+  /** Of the decompressed body, hex. */
+  sha256: v.string(),
+  received_at: v.string(),
+  datapoints: v.number(),
+  /** Least and greatest timestamp among the accepted datapoints. */
+  min_ts: v.string(),
+  max_ts: v.string(),
+  /** Rejected datapoints: ordinal in the body, code. */
+  rejected: v.array(v.tuple([v.number(), v.string()])),
+})
+
+/**
+ * The ledger of what was accepted, in the archive: `raw/` holds what was sent, manifests say which of it
+ * counts, when it came and what was rejected. Immutable; together a shard's manifests list each batch once.
+ */
+export const Manifest = v.object({
+  tenant_id: v.string(),
+  shard: v.number(),
+  /** Journal ids, first and last. */
+  first: v.number(),
+  last: v.number(),
+  batches: v.array(Entry),
+})
+export type Manifest = v.InferOutput<typeof Manifest>
+
+export function manifestEntry(batch: {
+  batchId: string
+  sha256: ArrayBuffer
+  receivedAt: number
+  ts: Float64Array
+  rejected: Uint32Array
+}): string {
+  let [least, greatest] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
+  for (const ts of batch.ts) {
+    least = Math.min(least, ts)
+    greatest = Math.max(greatest, ts)
+  }
+  const entry: v.InferOutput<typeof Entry> = {
+    batch_id: batch.batchId,
+    sha256: Buffer.from(batch.sha256).toString('hex'),
+    received_at: new Date(batch.receivedAt).toISOString(),
+    datapoints: batch.ts.length,
+    min_ts: new Date(least).toISOString(),
+    max_ts: new Date(greatest).toISOString(),
+    rejected: unpackRejections(batch.rejected).map(({ ordinal, code }: Rejection) => [ordinal, code]),
+  }
+  return JSON.stringify(entry)
+}
+
+/** The manifest of the oldest journal rows up to `until`, of one UTC day; undefined when there are none. */
+export function nextManifest(
+  db: ShardStatements,
+  owner: { tenantId: string; shard: number },
+  until: number,
+): { key: string; manifest: Manifest } | undefined {
+  const rows = db.journalEntries(until, MAX_ENTRIES)
+  const entries = rows.map(({ id, entry }) => ({ id, entry: v.parse(Entry, JSON.parse(entry)) }))
+  const [first] = entries
+  if (first === undefined) return undefined
+  const day = first.entry.received_at.slice(0, 10)
+  const changes = entries.findIndex(({ entry }) => !entry.received_at.startsWith(day))
+  const ofDay = changes === -1 ? entries : entries.slice(0, changes)
+  return {
+    key: `manifest/${owner.tenantId}/${day}/${owner.shard}-${String(first.id).padStart(12, '0')}`,
+    manifest: {
+      tenant_id: owner.tenantId,
+      shard: owner.shard,
+      first: first.id,
+      last: ofDay.at(-1)!.id,
+      batches: ofDay.map(({ entry }) => entry),
+    },
+  }
+}
+
+/**
+ * Puts a manifest into the archive and returns the last journal id that is in it now. After a crash between
+ * this and cutting the journal the manifest is there already, of perhaps fewer batches: then that one counts.
+ */
+export async function archiveManifest(bucket: R2Bucket, key: string, manifest: Manifest): Promise<number> {
+  const stored = await bucket.put(key, JSON.stringify(manifest), {
+    onlyIf: { etagDoesNotMatch: '*' },
+    httpMetadata: { contentType: 'application/json' },
+  })
+  if (stored !== null) return manifest.last
+  const found = await bucket.get(key)
+  if (found === null) throw new Error(`the manifest ${key} is neither there nor can it be written`)
+  return v.parse(Manifest, await found.json()).last
+}

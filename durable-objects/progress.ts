@@ -1,0 +1,27 @@
+import * as v from 'valibot'
+import type { ShardStatements } from './tenant-shard-sql.ts'
+
+const Progress = v.object({
+  /** Journal rows up to this id are in the checkpoint. */
+  checkpointedUntil: v.number(),
+  /** Number of the next window part. */
+  nextPart: v.number(),
+  /** Into how many segments the checkpoint is divided. */
+  segments: v.number(),
+  lastBatchAt: v.nullable(v.number()),
+})
+
+/** How far a shard has got; one row, written with every flush. */
+export type Progress = v.InferOutput<typeof Progress>
+
+const KEY = 'progress'
+
+export function readProgress(db: ShardStatements): Progress {
+  const stored = db.meta(KEY)
+  if (stored === undefined) return { checkpointedUntil: 0, nextPart: 1, segments: 1, lastBatchAt: null }
+  return v.parse(Progress, JSON.parse(stored))
+}
+
+export function writeProgress(db: ShardStatements, progress: Progress): void {
+  db.setMeta(KEY, JSON.stringify(progress))
+}
