@@ -143,8 +143,10 @@ function write(
 ): void {
   const { receivedAt, datapoints, series, rejected } = figures
   const { sha256, batchId } = request
+  const next_send_at = grounds.now + grounds.resendAfterMs
+  const received_at = receivedAt
   const stored = rejected.length === 0 ? null : rejected.buffer
-  db.addBatch(id, { sha256, received_at: receivedAt, datapoints, series, rejected: stored })
+  db.addBatch(id, { sha256, received_at, datapoints, series, rejected: stored, next_send_at })
   const entry = manifestEntry({ batchId, sha256, receivedAt, ts: columns.ts, rejected })
   const pieces = splitBytes(encodeColumns(columns))
   pieces.forEach((bytes, i) => {
@@ -156,7 +158,7 @@ function write(
       bytes,
     })
   })
-  db.addOutbox(id, batchId, grounds.now + grounds.resendAfterMs)
+  db.addOutbox({ next_send_at, id, batch_id: batchId, received_at, attempts: 0 })
   if (grounds.newSeries.length > 0) db.addSeries(Float64Array.from(grounds.newSeries))
   const counts = { batches: 1, datapoints, bytes: request.bytes, duplicates: 0, rejected: rejected.length }
   db.addUsage(dayOf(receivedAt), counts)

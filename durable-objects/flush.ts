@@ -10,8 +10,8 @@ export const MAX_STATE_BYTES = 32 * 1024 * 1024
 const RELIEVED_STATE_BYTES = 24 * 1024 * 1024
 /** A flush stays about this large: well under the 2 MB of a stored value and the 10 MiB of Neon's HTTP body. */
 const FLUSH_BYTES = 1_000_000
-/** Numbers and names of a window in a flush, roughly. */
-const WINDOW_OVERHEAD_BYTES = 300
+/** The numbers of a window in a flush. */
+const WINDOW_NUMBER_BYTES = 12 * 8
 /** A series without open windows is remembered this long for its watermark. */
 const FORGET_SERIES_AFTER_MS = 3_600_000
 
@@ -51,7 +51,7 @@ function chunksOf(windows: FlushedWindow[]): FlushedWindow[][] {
       bytes = 0
     }
     chunks.at(-1)!.push(window)
-    bytes += window.sketch.length + WINDOW_OVERHEAD_BYTES
+    bytes += window.sketch.length + WINDOW_NUMBER_BYTES + Buffer.byteLength(JSON.stringify(window.name))
   }
   return chunks
 }

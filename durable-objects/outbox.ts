@@ -7,6 +7,8 @@ const RESEND_LIMIT = 100
 
 export interface OutboxDeps {
   db: ShardStatements
+  /** Runs writes that belong together. */
+  transaction<T>(writes: () => T): T
   resendAfterMs: number
   random: () => number
   sendBatches(batchIds: string[]): Promise<void>
@@ -17,19 +19,32 @@ export interface OutboxDeps {
  * Sends again what nobody has acknowledged in time. A row is postponed before it is sent: should the queue
  * refuse, it comes again after the backoff, and never faster.
  */
-export async function drainOutbox(
-  { db, resendAfterMs, random, ...queues }: OutboxDeps,
-  now: number,
-): Promise<void> {
-  const again = (attempts: number) => now + backoffMs(attempts + 1, resendAfterMs, RESEND_CAP_MS, random)
-  const batches = db.dueOutbox(now, RESEND_LIMIT)
-  const flushes = db.dueFlushes(now, RESEND_LIMIT)
-  for (const { id, attempts } of batches) db.postponeOutbox(id, again(attempts))
-  for (const { id, attempts } of flushes) db.postponeFlush(id, again(attempts))
+export async function drainOutbox(deps: OutboxDeps, now: number): Promise<void> {
+  const { batches, flushes } = deps.transaction(() => postponeDue(deps, now))
   const sends = [
-    ...(batches.length > 0 ? [queues.sendBatches(batches.map(({ batch_id }) => batch_id))] : []),
-    ...(flushes.length > 0 ? [queues.sendFlushes(flushes.map(({ id }) => id))] : []),
+    ...(batches.length > 0 ? [deps.sendBatches(batches)] : []),
+    ...(flushes.length > 0 ? [deps.sendFlushes(flushes)] : []),
   ]
   const failed = (await Promise.allSettled(sends)).find((result) => result.status === 'rejected')
   if (failed) throw failed.reason
+}
+
+function postponeDue({ db, resendAfterMs, random }: OutboxDeps, now: number) {
+  const again = (attempts: number) => now + backoffMs(attempts + 1, resendAfterMs, RESEND_CAP_MS, random)
+  const batches = db.dueOutbox(now, RESEND_LIMIT)
+  const flushes = db.dueFlushes(now, RESEND_LIMIT)
+  for (const row of batches) {
+    const next_send_at = again(row.attempts)
+    db.removeOutbox(row.id, row.next_send_at)
+    db.addOutbox({ ...row, next_send_at, attempts: row.attempts + 1 })
+    db.setNextSend(row.id, next_send_at)
+  }
+  for (const { id, attempts } of flushes) db.postponeFlush(id, again(attempts))
+  return { batches: batches.map(({ batch_id }) => batch_id), flushes: flushes.map(({ id }) => id) }
+}
+
+/** Takes a batch out of the outbox, if it is in it. */
+export function removeFromOutbox(db: ShardStatements, id: ArrayBuffer): void {
+  const nextSendAt = db.batch(id)?.next_send_at
+  if (nextSendAt !== undefined && nextSendAt !== null) db.removeOutbox(id, nextSendAt)
 }

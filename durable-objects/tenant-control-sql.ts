@@ -17,7 +17,7 @@ export const CONTROL_SCHEMA = [
      expires_at integer,
      revoked_at integer
    ) without rowid;
-   create table shards (shard integer primary key);
+   create table shards (shard integer primary key, version integer not null);
    create table series (id integer primary key, hashes blob not null);`,
 ]
 
@@ -88,10 +88,20 @@ export function controlStatements(sql: SqlStorage) {
     series: () => sql.exec<{ hashes: ArrayBuffer }>('select hashes from series'),
 
     removeShard: (shard: number) => sql.exec('delete from shards where shard = ?', shard),
-    addShard: (shard: number) => sql.exec('insert into shards values (?) on conflict do nothing', shard),
+    /** Remembers a shard and the version of the configuration it holds. */
+    putShard: (shard: number, version: number) =>
+      sql.exec(
+        'insert into shards values (?, ?) on conflict do update set version = max(version, excluded.version)',
+        ...[shard, version],
+      ),
     shards: () =>
       sql
         .exec<{ shard: number }>('select shard from shards order by shard')
+        .toArray()
+        .map(({ shard }) => shard),
+    shardsBehind: (version: number) =>
+      sql
+        .exec<{ shard: number }>('select shard from shards where version < ? order by shard', version)
         .toArray()
         .map(({ shard }) => shard),
   }

@@ -16,8 +16,7 @@ import { type ApiKey, CONTROL_SCHEMA, controlStatements } from './tenant-control
 import type { ShardStatus } from './tenant-shard.ts'
 import type { DayUsage } from './window-frames.ts'
 
-/** After a step of a deletion failed. */
-const DELETION_RETRY_MS = 5_000
+const RETRY_AFTER_MS = 3_000
 
 export interface TenantStatus extends ShardStatus {
   seriesUsed: number
@@ -108,7 +107,7 @@ export class TenantControl extends DurableObject<Env> {
   registerShard(shard: number): TenantConfig | undefined {
     const config = this.#config()
     if (config === undefined || config.state === 'deleting') return undefined
-    this.#db.addShard(shard)
+    this.#db.putShard(shard, config.version)
     return config
   }
 
@@ -152,27 +151,33 @@ export class TenantControl extends DurableObject<Env> {
     const tenant = this.#db.tenant()
     if (tenant === undefined) return
     if (tenant.state !== 'deleting') {
-      this.#db.update('deleting', tenant.plan)
-      this.#db.setDeletion(JSON.stringify(newDeletion()))
+      this.ctx.storage.transactionSync(() => {
+        this.#db.update('deleting', tenant.plan)
+        this.#db.setDeletion(JSON.stringify(newDeletion()))
+      })
     }
-    await this.#pushConfig()
     await this.ctx.storage.setAlarm(Date.now())
+    await this.#pushConfig()
   }
 
-  /** One step of the deletion a ring, until nothing is left; never throws: the platform drops such alarms. */
+  /**
+   * Repeats what could not be done at once: telling shards of a change, and the deletion, a step a ring. Never
+   * throws: the platform drops such alarms.
+   */
   override async alarm(): Promise<void> {
-    const stored = this.#db.deletion()
-    if (!stored) return
     try {
+      await this.#pushConfig()
+      const stored = this.#db.deletion()
+      if (!stored) return
       const next = await deletionStep(this.#deletionDeps(), parseDeletion(stored))
       if (next === undefined) return await this.ctx.storage.deleteAll()
       this.#db.setDeletion(JSON.stringify(next))
       await this.ctx.storage.setAlarm(Date.now())
     } catch (error) {
       console.error(
-        JSON.stringify({ event: 'deletion_failed', tenant_id: this.#tenantId, error: String(error) }),
+        JSON.stringify({ event: 'control_alarm_failed', tenant_id: this.#tenantId, error: String(error) }),
       )
-      await this.ctx.storage.setAlarm(Date.now() + DELETION_RETRY_MS)
+      await this.ctx.storage.setAlarm(Date.now() + RETRY_AFTER_MS)
     }
   }
 
@@ -203,9 +208,18 @@ export class TenantControl extends DurableObject<Env> {
     })
   }
 
+  /** Brings every registered shard up to date. Should one not answer, this throws and the alarm goes on trying. */
   async #pushConfig(): Promise<void> {
     const config = this.#config()
-    if (config !== undefined) await Promise.all(this.#shards().map((shard) => shard.applyConfig(config)))
+    if (config === undefined) return
+    const pushes = this.#db.shardsBehind(config.version).map(async (shard) => {
+      await this.#shard(shard).applyConfig(config)
+      this.#db.putShard(shard, config.version)
+    })
+    const failed = (await Promise.allSettled(pushes)).find((push) => push.status === 'rejected')
+    if (failed === undefined) return
+    await this.ctx.storage.setAlarm(Date.now() + RETRY_AFTER_MS)
+    throw failed.reason
   }
 
   #shards() {

@@ -6,12 +6,14 @@ import type { DayUsage } from './window-frames.ts'
  * | journal     | a batch's datapoints and its manifest entry | admission          | checkpoint and manifest  |
  * | outbox      | a batch Postgres has not confirmed          | admission          | acknowledgement          |
  * | usage       | counters of one UTC day of arrival          | admission          | –                        |
+ * | releases    | an archive object of a refused batch        | refusal            | two minutes later        |
  * | series      | hashes of series registered together        | their first batch  | –                        |
  * | checkpoints | a piece of a segment of the window state    | flush              | replaced                 |
  * | flushes     | closed windows and usage for the consumer   | flush              | acknowledgement          |
  * | meta        | config, progress                            | rarely; each flush | –                        |
  *
- * Rows written are what an object costs: no indexes, and WITHOUT ROWID where the key is not an integer.
+ * Rows written are what an object costs: no indexes, and WITHOUT ROWID where the key is not an integer. The
+ * outbox is in order of time, so that a long one is not read through; `batches.next_send_at` finds its row.
  */
 export const SHARD_SCHEMA = [
   `create table meta (key text primary key, value text not null) without rowid;
@@ -23,14 +25,17 @@ export const SHARD_SCHEMA = [
      series integer not null,
      rejected blob,
      persisted_at integer,
-     error text
+     error text,
+     next_send_at integer
    ) without rowid;
    create table journal (id integer primary key, arrival_ms integer not null, entry text, bytes blob not null);
    create table outbox (
-     id blob primary key,
-     batch_id text not null,
      next_send_at integer not null,
-     attempts integer not null default 0
+     id blob not null,
+     batch_id text not null,
+     received_at integer not null,
+     attempts integer not null default 0,
+     primary key (next_send_at, id)
    ) without rowid;
    create table usage (
      day text primary key,
@@ -40,6 +45,12 @@ export const SHARD_SCHEMA = [
      duplicates integer not null default 0,
      rejected integer not null default 0,
      dirty integer not null default 1
+   ) without rowid;
+   create table releases (
+     id blob primary key,
+     batch_id text not null,
+     at integer not null,
+     removed integer not null default 0
    ) without rowid;
    create table series (id integer primary key, hashes blob not null);
    create table checkpoints (id integer primary key, bytes blob not null);
@@ -59,11 +70,18 @@ export type BatchRow = {
   rejected: ArrayBuffer | null
   persisted_at: number | null
   error: string | null
+  next_send_at: number | null
 }
 
 /** `entry` is the batch's line in the manifest, on the last of its pieces. */
 export type JournalRow = { id: number; arrival_ms: number; entry: string | null; bytes: ArrayBuffer }
-export type DueRow<Id> = { id: Id; attempts: number }
+export type OutboxRow = {
+  next_send_at: number
+  id: ArrayBuffer
+  batch_id: string
+  received_at: number
+  attempts: number
+}
 export type UsageCounts = Omit<DayUsage, 'day'>
 
 /** All SQL of a shard. Instants are epoch ms. */
@@ -79,17 +97,21 @@ export function shardStatements(sql: SqlStorage) {
     batch: (id: ArrayBuffer) => first(sql.exec<BatchRow>('select * from batches where id = ?', id)),
     addBatch: (id: ArrayBuffer, row: Omit<BatchRow, 'persisted_at' | 'error'>) =>
       sql.exec(
-        'insert into batches (id, sha256, received_at, datapoints, series, rejected) values (?, ?, ?, ?, ?, ?)',
-        ...[id, row.sha256, row.received_at, row.datapoints, row.series, row.rejected],
+        `insert into batches (id, sha256, received_at, datapoints, series, rejected, next_send_at)
+         values (?, ?, ?, ?, ?, ?, ?)`,
+        ...[id, row.sha256, row.received_at, row.datapoints, row.series, row.rejected, row.next_send_at],
       ),
     setPersisted: (id: ArrayBuffer, at: number) =>
       sql.exec(
-        'update batches set persisted_at = ?, error = null where id = ? and persisted_at is null',
-        at,
-        id,
+        'update batches set persisted_at = ?, error = null, next_send_at = null where id = ? and persisted_at is null',
+        ...[at, id],
       ),
     setFailed: (id: ArrayBuffer, error: string) =>
-      sql.exec('update batches set error = ? where id = ? and persisted_at is null', error, id),
+      sql.exec(
+        'update batches set error = ?, next_send_at = null where id = ? and persisted_at is null',
+        error,
+        id,
+      ),
     batchesAfter: (id: ArrayBuffer, limit: number) =>
       sql
         .exec<{ id: ArrayBuffer; received_at: number; settled: number }>(
@@ -120,26 +142,34 @@ export function shardStatements(sql: SqlStorage) {
       first(sql.exec<{ at: number }>('select arrival_ms as at from journal order by id limit 1'))?.at,
     journalEntryCount: () =>
       first(sql.exec<{ n: number }>('select count(*) as n from journal where entry is not null'))!.n,
+    newestArrival: () =>
+      first(sql.exec<{ at: number | null }>('select max(arrival_ms) as at from journal'))?.at,
     cutJournal: (until: number) => sql.exec('delete from journal where id <= ?', until),
 
-    addOutbox: (id: ArrayBuffer, batchId: string, nextSendAt: number) =>
-      sql.exec('insert into outbox (id, batch_id, next_send_at) values (?, ?, ?)', id, batchId, nextSendAt),
+    addOutbox: (row: OutboxRow) =>
+      sql.exec(
+        'insert into outbox (next_send_at, id, batch_id, received_at, attempts) values (?, ?, ?, ?, ?)',
+        ...[row.next_send_at, row.id, row.batch_id, row.received_at, row.attempts],
+      ),
     dueOutbox: (now: number, limit: number) =>
       sql
-        .exec<DueRow<ArrayBuffer> & { batch_id: string }>(
-          'select id, batch_id, attempts from outbox where next_send_at <= ? limit ?',
-          ...[now, limit],
+        .exec<OutboxRow>(
+          'select * from outbox where next_send_at <= ? order by next_send_at limit ?',
+          now,
+          limit,
         )
         .toArray(),
     outboxDueAt: () =>
-      first(sql.exec<{ at: number | null }>('select min(next_send_at) as at from outbox'))?.at,
-    postponeOutbox: (id: ArrayBuffer, nextSendAt: number) =>
-      sql.exec('update outbox set next_send_at = ?, attempts = attempts + 1 where id = ?', nextSendAt, id),
-    removeOutbox: (id: ArrayBuffer) => sql.exec('delete from outbox where id = ?', id),
+      first(sql.exec<{ at: number }>('select next_send_at as at from outbox order by next_send_at limit 1'))
+        ?.at,
+    setNextSend: (id: ArrayBuffer, at: number) =>
+      sql.exec('update batches set next_send_at = ? where id = ?', at, id),
+    removeOutbox: (id: ArrayBuffer, nextSendAt: number) =>
+      sql.exec('delete from outbox where next_send_at = ? and id = ?', nextSendAt, id),
     pending: () =>
       sql
         .exec<{ n: number; oldest: number | null }>(
-          'select count(*) as n, min(received_at) as oldest from outbox join batches using (id)',
+          'select count(*) as n, min(received_at) as oldest from outbox',
         )
         .one(),
 
@@ -167,6 +197,27 @@ export function shardStatements(sql: SqlStorage) {
         .toArray(),
     cleanUsage: () => sql.exec('update usage set dirty = 0 where dirty = 1'),
 
+    putRelease: (id: ArrayBuffer, batchId: string, at: number) =>
+      sql.exec('insert or replace into releases (id, batch_id, at) values (?, ?, ?)', id, batchId, at),
+    hasRelease: (id: ArrayBuffer) => first(sql.exec('select 1 from releases where id = ?', id)) !== undefined,
+    endRelease: (id: ArrayBuffer, at: number) =>
+      sql.exec('update releases set removed = 1, at = ? where id = ?', at, id),
+    failedReleases: (before: number) =>
+      sql
+        .exec<{ id: ArrayBuffer; batch_id: string }>(
+          'select id, batch_id from releases where removed = 0 and at <= ? limit 100',
+          before,
+        )
+        .toArray(),
+    forgetReleases: (before: number) =>
+      sql.exec('delete from releases where removed = 1 and at <= ?', before),
+    releaseTimes: () =>
+      sql
+        .exec<{ failed: number | null; over: number | null }>(
+          `select min(iif(removed = 0, at, null)) as failed, min(iif(removed = 1, at, null)) as over from releases`,
+        )
+        .one(),
+
     addSeries: (hashes: Float64Array) => sql.exec('insert into series (hashes) values (?)', hashes),
     series: () => sql.exec<{ hashes: ArrayBuffer }>('select hashes from series'),
 
@@ -189,10 +240,18 @@ export function shardStatements(sql: SqlStorage) {
       first(sql.exec<{ bytes: ArrayBuffer }>('select bytes from flushes where id = ?', id))?.bytes,
     dueFlushes: (now: number, limit: number) =>
       sql
-        .exec<DueRow<number>>('select id, attempts from flushes where next_send_at <= ? limit ?', now, limit)
+        .exec<{ id: number; attempts: number }>(
+          'select id, attempts from flushes where next_send_at <= ? limit ?',
+          now,
+          limit,
+        )
         .toArray(),
-    flushDueAt: () =>
-      first(sql.exec<{ at: number | null }>('select min(next_send_at) as at from flushes'))?.at,
+    flushesDueAt: () =>
+      first(
+        sql.exec<{ at: number | null }>(
+          'select min(next_send_at) as at from flushes where next_send_at < 9007199254740991',
+        ),
+      )?.at,
     postponeFlush: (id: number, nextSendAt: number) =>
       sql.exec('update flushes set next_send_at = ?, attempts = attempts + 1 where id = ?', nextSendAt, id),
     removeFlush: (id: number) => sql.exec('delete from flushes where id = ?', id),

@@ -1,5 +1,5 @@
 import { DurableObject } from 'cloudflare:workers'
-import { type Columns, dropOlder } from '../telemetry/columns.ts'
+import type { Columns } from '../telemetry/columns.ts'
 import {
   type AdmitReply,
   type AdmitRequest,
@@ -8,30 +8,28 @@ import {
   figuresOf,
   type Grounds,
 } from './admission.ts'
-import { restoreWindows } from './checkpoint.ts'
-import { type DedupeHorizon, oldestTimestamp, readHorizon, sweepBatches } from './dedupe-horizon.ts'
+import { sweepBatches } from './dedupe-horizon.ts'
 import { flushWindows, MAX_STATE_BYTES } from './flush.ts'
 import { archiveManifest, nextManifest } from './manifest.ts'
 import { migrateStorage } from './migrate-storage.ts'
 import { nextAlarm } from './next-alarm.ts'
-import { drainOutbox } from './outbox.ts'
-import { type Progress, readProgress } from './progress.ts'
-import { Releases } from './release.ts'
-import { readSeries, seriesHashOf } from './series-registry.ts'
-import { authorize, type TenantConfig } from './tenant-config.ts'
+import { drainOutbox, removeFromOutbox } from './outbox.ts'
+import { Releases } from './releases.ts'
+import {
+  applyAccepted,
+  flushDueAt,
+  latenessMsOf,
+  manifestDueAt,
+  restoreState,
+  type ShardState,
+  storeConfig,
+  unknownSeries,
+} from './shard-state.ts'
+import { type Authorization, authorize, type TenantConfig } from './tenant-config.ts'
 import { SHARD_SCHEMA, type ShardStatements, shardStatements } from './tenant-shard-sql.ts'
 import type { DayUsage } from './window-frames.ts'
-import { addColumns, nextCloseAt, type SeriesState, seriesKey, type WindowState } from './window-state.ts'
+import type { SeriesState } from './window-state.ts'
 
-const CONFIG = 'config'
-/** Usage without any window to flush with it reaches Postgres this long after. */
-const USAGE_FLUSH_AFTER_MS = 60_000
-/** A checkpoint is due when this much would have to be replayed, even if no window closes. */
-const MAX_REPLAY_BYTES = 8_000_000
-/** A batch stands in a manifest at most about this long after it was accepted. */
-const MANIFEST_AFTER_MS = 300_000
-
-const MANIFEST_BATCHES = 1000
 const NEVER = Number.MAX_SAFE_INTEGER
 /** A queue takes this many messages in one call. */
 const MAX_MESSAGES = 100
@@ -67,7 +65,7 @@ export interface ShardStatus {
 /**
  * One shard of a tenant: decides on batches, counts usage, aggregates windows, and keeps every effect until
  * the consumer has acknowledged it. Named `{tenantId}/{shard}`. Memory changes only with a commit; should the
- * two part, the object aborts and rebuilds itself from storage.
+ * two part, it is read from the storage again.
  */
 export class TenantShard extends DurableObject<Env> {
   readonly #db: ShardStatements
@@ -75,17 +73,9 @@ export class TenantShard extends DurableObject<Env> {
   readonly #shard: number
   readonly #flushIntervalMs: number
   readonly #resendAfterMs: number
-  readonly #windows: WindowState
-  readonly #series: Set<number>
-  readonly #progress: Progress
   readonly #releases: Releases
-  #config: TenantConfig | undefined
-  #horizon: DedupeHorizon
-  #unmanifested: number
-  #replayBytes: number
+  #state: ShardState
   #alarmAt: number | undefined
-  #lastFlushAt = 0
-  #usageDirtySince: number | undefined
   #sealing: Promise<void> = Promise.resolve()
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -95,18 +85,14 @@ export class TenantShard extends DurableObject<Env> {
     this.#shard = Number(shard)
     this.#flushIntervalMs = Number(env.FLUSH_INTERVAL_MS)
     this.#resendAfterMs = Number(env.RESEND_AFTER_MS)
-    this.#releases = new Releases(env.ARCHIVE)
     migrateStorage(ctx.storage, SHARD_SCHEMA)
     this.#db = shardStatements(ctx.storage.sql)
-    const config = this.#db.meta(CONFIG)
-    this.#config = config === undefined ? undefined : JSON.parse(config)
-    this.#progress = readProgress(this.#db)
-    this.#horizon = readHorizon(this.#db)
-    this.#series = readSeries(this.#db.series())
-    this.#windows = restoreWindows(this.#db, this.#progress, Math.random)
-    this.#replayBytes = this.#db.journalBytesAfter(this.#progress.checkpointedUntil)
-    this.#unmanifested = this.#db.journalEntryCount()
-    if (this.#db.dirtyUsage().length > 0) this.#usageDirtySince = Date.now()
+    this.#releases = new Releases({
+      db: this.#db,
+      bucket: env.ARCHIVE,
+      archiveKey: (id) => this.#archiveKey(id),
+    })
+    this.#state = restoreState(this.#db, Date.now(), Math.random)
     ctx.blockConcurrencyWhile(async () => {
       this.#alarmAt = (await ctx.storage.getAlarm()) ?? undefined
       await this.#arm(this.#nextAlarm(Date.now()))
@@ -118,34 +104,37 @@ export class TenantShard extends DurableObject<Env> {
     if ((await this.#configured()) === undefined) return { outcome: 'refused', code: 'invalid_api_key' }
     const registered = await this.#registerSeries(request)
     if (!(await this.#archiveHolds(request))) return { outcome: 'busy' }
-    const config = this.#config // read after the last wait: nothing may come between this and the commit
+    const { config } = this.#state // read after the last wait: nothing may come between this and the commit
     if (config === undefined) return { outcome: 'busy' }
     const now = Date.now()
-    const nextJournalId = Math.max(this.#db.lastJournalId(), this.#progress.checkpointedUntil) + 1
     const { reply, columns } = this.ctx.storage.transactionSync(() =>
-      admit(
-        this.#db,
-        {
-          ...registered,
-          config,
-          horizon: this.#horizon,
-          now,
-          resendAfterMs: this.#resendAfterMs,
-          nextJournalId,
-        },
-        request,
-      ),
+      admit(this.#db, this.#grounds(config, registered, now), request),
     )
-    if (reply.outcome === 'refused') await this.#release(request)
-    else await this.#apply({ request, columns, newSeries: registered.newSeries, now })
+    if (reply.outcome === 'refused') await this.#release(request.batchId, now)
+    else await this.#remember(request, columns, registered.newSeries, now)
     return { ...reply, shards: config.plan.shards }
+  }
+
+  /**
+   * Of a batch_id under which the archive holds other bytes than were sent now: a conflict if that batch was
+   * accepted. If it never was, the left-over object goes, and the sender's next try finds the id free.
+   */
+  async contest(
+    keyHash: string,
+    batchId: string,
+  ): Promise<Exclude<Authorization, 'ok'> | 'batch_conflict' | 'busy'> {
+    const config = await this.#configured()
+    if (config === undefined) return 'invalid_api_key'
+    const authorization = authorize(config, keyHash, ['ingest'], Date.now())
+    if (authorization !== 'ok') return authorization
+    if (this.#db.batch(batchKeyOf(batchId)) !== undefined) return 'batch_conflict'
+    await this.#release(batchId, Date.now())
+    return 'busy'
   }
 
   /** Takes a copy of the tenant's configuration unless it holds a newer one. */
   applyConfig(config: TenantConfig): void {
-    if (this.#config !== undefined && this.#config.version >= config.version) return
-    this.#db.setMeta(CONFIG, JSON.stringify(config))
-    this.#config = config
+    storeConfig(this.#db, this.#state, config)
   }
 
   /** What was decided on these batches; those it never accepted are left out. */
@@ -163,7 +152,7 @@ export class TenantShard extends DurableObject<Env> {
     this.ctx.storage.transactionSync(() => {
       for (const batchId of batchIds) {
         const id = batchKeyOf(batchId)
-        this.#db.removeOutbox(id)
+        removeFromOutbox(this.#db, id)
         this.#db.setPersisted(id, persistedAt)
       }
     })
@@ -173,7 +162,7 @@ export class TenantShard extends DurableObject<Env> {
   failBatch(batchId: string, error: string): void {
     this.ctx.storage.transactionSync(() => {
       const id = batchKeyOf(batchId)
-      this.#db.removeOutbox(id)
+      removeFromOutbox(this.#db, id)
       this.#db.setFailed(id, error)
     })
   }
@@ -208,18 +197,14 @@ export class TenantShard extends DurableObject<Env> {
   status(): ShardStatus {
     const { n, oldest } = this.#db.pending()
     let openWindows = 0
-    for (const { windows } of this.#windows.series.values()) openWindows += windows.size
-    return {
-      lastBatchAt: this.#progress.lastBatchAt,
-      batchesPending: n,
-      oldestPendingAt: oldest,
-      openWindows,
-    }
+    for (const { windows } of this.#allSeries()) openWindows += windows.size
+    const { lastBatchAt } = this.#state.progress
+    return { lastBatchAt, batchesPending: n, oldestPendingAt: oldest, openWindows }
   }
 
   /** Writes everything accepted so far into the archive's manifests; one at a time, whoever asks. */
   async seal(): Promise<void> {
-    if (this.#replayBytes > 0) await this.#flush(Date.now())
+    if (this.#state.replayBytes > 0) await this.#flush(Date.now())
     const before = this.#sealing
     this.#sealing = before.catch(() => {}).then(() => this.#writeManifests())
     await this.#sealing
@@ -237,123 +222,99 @@ export class TenantShard extends DurableObject<Env> {
     this.#alarmAt = undefined
     const now = Date.now()
     try {
-      if (isDue(this.#flushDueAt(), now)) await this.#flush(now)
+      if (isDue(this.#flushDueAt(this.#allSeries()), now)) await this.#flush(now)
       await drainOutbox(this.#outboxDeps(), now)
       if (isDue(this.#sweepDueAt(), now)) this.#sweep(now)
-      if (isDue(this.#manifestDueAt(), now)) await this.seal()
+      if (isDue(this.#releases.dueAt(), now)) await this.#releases.retry(now)
+      if (isDue(manifestDueAt(this.#db, this.#state), now)) await this.seal()
     } catch (error) {
-      console.error(JSON.stringify({ event: 'alarm_failed', ...this.#owner(), error: String(error) }))
+      this.#logError('alarm_failed', error)
     } finally {
-      await this.#arm(this.#nextAlarm(Date.now()))
+      const next = this.#nextAlarm(Date.now())
+      // What is still due after a failure must not make the alarm spin.
+      await this.#arm(next === undefined ? undefined : Math.max(next, now + MIN_ALARM_MS))
     }
   }
 
   async #configured(): Promise<TenantConfig | undefined> {
-    if (this.#config === undefined) {
+    if (this.#state.config === undefined) {
       const config = await this.#control().registerShard(this.#shard)
       if (config !== undefined) this.applyConfig(config)
     }
-    return this.#config
+    return this.#state.config
   }
 
   /** Asks control for series that are new here; what it refuses is beyond the tenant's limit. */
-  async #registerSeries(request: AdmitRequest): Promise<Pick<Grounds, 'newSeries' | 'refusedSeries'>> {
-    const refusedSeries = new Set<string>()
-    const unknown = this.#unknownSeries(request)
-    if (unknown.size === 0) return { newSeries: [], refusedSeries }
+  async #registerSeries(request: AdmitRequest): Promise<Registered> {
+    const unknown = unknownSeries(this.#db, this.#state, request, Date.now())
+    if (unknown.size === 0) return { newSeries: [], refusedSeries: new Set() }
     const accepted = new Set(await this.#control().registerSeries(Float64Array.from(unknown.values())))
-    for (const [key, hash] of unknown) if (!accepted.has(hash)) refusedSeries.add(key)
-    return { newSeries: [...accepted], refusedSeries }
+    const refused = [...unknown].filter(([, hash]) => !accepted.has(hash)).map(([key]) => key)
+    return { newSeries: [...accepted], refusedSeries: new Set(refused) }
   }
 
-  /** Hashes of the batch's new series, by key; none for a batch that will not be accepted anyway. */
-  #unknownSeries({ columns, keyHash, batchId, receivedAt }: AdmitRequest): Map<string, number> {
-    const unknown = new Map<string, number>()
-    const config = this.#config
-    if (config === undefined || authorize(config, keyHash, ['ingest'], Date.now()) !== 'ok') return unknown
-    if (columns.series.every((name) => this.#windows.series.has(seriesKey(name)))) return unknown
-    if (this.#db.batch(batchKeyOf(batchId)) !== undefined) return unknown
-    const recent = dropOlder(
-      columns,
-      oldestTimestamp(this.#horizon, config.plan.retentionDays, receivedAt),
-    ).columns
-    for (const name of recent.series) {
-      const key = seriesKey(name)
-      if (this.#windows.series.has(key)) continue
-      const hash = seriesHashOf(name)
-      if (!this.#series.has(hash)) unknown.set(key, hash)
-    }
-    return unknown
+  /** A batch that is unknown here must have its very bytes in the archive before it is accepted; see `Releases`. */
+  async #archiveHolds({ archived, batchId, sha256 }: AdmitRequest): Promise<boolean> {
+    const id = batchKeyOf(batchId)
+    if (this.#db.batch(id) !== undefined) return true
+    return this.#releases.archiveHolds(id, batchId, sha256, archived === 'found')
   }
 
-  /**
-   * A batch found in the archive but unknown here may be one that is being refused and removed by another
-   * request; accepting it then would leave it without its raw bytes.
-   */
-  async #archiveHolds({ archived, batchId }: AdmitRequest): Promise<boolean> {
-    const key = this.#archiveKey(batchId)
-    if (archived === 'stored' || this.#db.batch(batchKeyOf(batchId)) !== undefined)
-      return !this.#releases.has(key)
-    return this.#releases.archiveHolds(key)
+  /** A batch refused whole leaves its batch_id free. */
+  async #release(batchId: string, now: number): Promise<void> {
+    const id = batchKeyOf(batchId)
+    if (this.#db.batch(id) !== undefined) return
+    await this.#releases.release(id, batchId, now)
+    await this.#arm(this.#releases.dueAt())
   }
 
-  /** A refused batch leaves its batch_id free: the object that this request archived for it goes again. */
-  async #release({ archived, batchId }: AdmitRequest): Promise<void> {
-    if (archived !== 'stored' || this.#db.batch(batchKeyOf(batchId)) !== undefined) return
-    await this.#releases.remove(this.#archiveKey(batchId))
+  #grounds(config: TenantConfig, registered: Registered, now: number): Grounds {
+    const nextJournalId = Math.max(this.#db.lastJournalId(), this.#state.progress.checkpointedUntil) + 1
+    const { horizon } = this.#state
+    return { ...registered, config, horizon, now, nextJournalId, resendAfterMs: this.#resendAfterMs }
   }
 
-  /** Brings memory up to what was committed, and the alarm with it. */
-  async #apply(accepted: {
-    request: AdmitRequest
-    columns: Columns | undefined
-    newSeries: number[]
-    now: number
-  }) {
-    const { request, columns, newSeries, now } = accepted
-    this.#usageDirtySince ??= now
-    const due: (number | undefined)[] = [this.#usageDirtySince + USAGE_FLUSH_AFTER_MS]
-    if (columns !== undefined) {
-      const touched = this.#addToMemory(request, columns, newSeries)
-      due.push(this.#afterInterval(nextCloseAt(touched, this.#latenessMs())), now + this.#resendAfterMs)
-      due.push(this.#manifestDueAt(), this.#replayBytes > MAX_REPLAY_BYTES ? now : undefined)
-      if (this.#windows.bytes > MAX_STATE_BYTES) await this.#flush(now)
-    }
+  /** Brings memory up to what was committed, and the alarm with it; `columns` only for a new batch. */
+  async #remember(
+    request: AdmitRequest,
+    columns: Columns | undefined,
+    newSeries: number[],
+    now: number,
+  ): Promise<void> {
+    this.#state.usageDirtySince ??= now
+    if (columns === undefined) return this.#arm(this.#flushDueAt([]))
+    const touched = this.#inMemory(() => applyAccepted(this.#state, request, columns, newSeries, Math.random))
+    if (this.#state.windows.bytes > MAX_STATE_BYTES) await this.#flush(now)
+    const due = [this.#flushDueAt(touched), now + this.#resendAfterMs, manifestDueAt(this.#db, this.#state)]
     await this.#arm(nextAlarm(due, now))
   }
 
-  #addToMemory({ receivedAt, batchId }: AdmitRequest, columns: Columns, newSeries: number[]): SeriesState[] {
+  /** Runs a change of memory that belongs to a commit; should it fail, memory is read from the storage again. */
+  #inMemory<T>(change: () => T): T {
     try {
-      for (const hash of newSeries) this.#series.add(hash)
-      this.#progress.lastBatchAt = Math.max(this.#progress.lastBatchAt ?? 0, receivedAt)
-      this.#replayBytes += columns.ts.byteLength + columns.values.byteLength
-      this.#unmanifested += 1
-      return addColumns(this.#windows, columns, receivedAt, Math.random)
+      return change()
     } catch (error) {
-      this.ctx.abort(`batch ${batchId} is committed but not applied: ${error}`)
+      this.#state = restoreState(this.#db, Date.now(), Math.random)
       throw error
     }
   }
 
   async #flush(now: number): Promise<void> {
-    const timing = { now, allowedLatenessMs: this.#latenessMs(), resendAfterMs: this.#resendAfterMs }
-    try {
-      const ids = this.ctx.storage.transactionSync(() =>
-        flushWindows(this.#db, this.#windows, this.#progress, timing),
-      )
-      this.#lastFlushAt = now
-      this.#replayBytes = 0
-      this.#usageDirtySince = undefined
-      await this.#announceFlushes(ids).catch(() => {}) // the alarm sends them again
-    } catch (error) {
-      this.ctx.abort(`flush rolled back: ${error}`)
-      throw error
-    }
+    const timing = { now, allowedLatenessMs: latenessMsOf(this.#state), resendAfterMs: this.#resendAfterMs }
+    const ids = this.#inMemory(() =>
+      this.ctx.storage.transactionSync(() =>
+        flushWindows(this.#db, this.#state.windows, this.#state.progress, timing),
+      ),
+    )
+    Object.assign(this.#state, { lastFlushAt: now, replayBytes: 0, usageDirtySince: undefined })
+    // Should the queue refuse, the alarm sends them again.
+    await this.#announceFlushes(ids).catch((error) => this.#logError('flush_not_announced', error))
   }
 
   #outboxDeps() {
     return {
       db: this.#db,
+      transaction: <T>(writes: () => T) => this.ctx.storage.transactionSync(writes),
       resendAfterMs: this.#resendAfterMs,
       random: Math.random,
       sendFlushes: (flushIds: number[]) => this.#announceFlushes(flushIds),
@@ -377,9 +338,9 @@ export class TenantShard extends DurableObject<Env> {
   }
 
   #sweep(now: number): void {
-    const retentionDays = this.#config?.plan.retentionDays ?? Number.POSITIVE_INFINITY
-    this.#horizon = this.ctx.storage.transactionSync(() =>
-      sweepBatches(this.#db, this.#horizon, retentionDays, now),
+    const retentionDays = this.#state.config?.plan.retentionDays ?? Number.POSITIVE_INFINITY
+    this.#state.horizon = this.ctx.storage.transactionSync(() =>
+      sweepBatches(this.#db, this.#state.horizon, retentionDays, now),
     )
   }
 
@@ -387,49 +348,35 @@ export class TenantShard extends DurableObject<Env> {
   async #writeManifests(): Promise<void> {
     const owner = { tenantId: this.#tenantId, shard: this.#shard }
     for (;;) {
-      const next = nextManifest(this.#db, owner, this.#progress.checkpointedUntil)
+      const next = nextManifest(this.#db, owner, this.#state.progress.checkpointedUntil)
       if (next === undefined) break
       this.#db.cutJournal(await archiveManifest(this.env.ARCHIVE, next.key, next.manifest))
     }
-    this.#unmanifested = this.#db.journalEntryCount()
+    this.#state.unmanifested = this.#db.journalEntryCount()
   }
 
   #nextAlarm(now: number): number | undefined {
-    const outbox = [this.#db.outboxDueAt() ?? undefined, this.#db.flushDueAt() ?? undefined]
-    return nextAlarm([this.#flushDueAt(), this.#manifestDueAt(), this.#sweepDueAt(), ...outbox], now)
+    const outbox = [this.#db.outboxDueAt(), this.#db.flushesDueAt() ?? undefined]
+    const others = [manifestDueAt(this.#db, this.#state), this.#sweepDueAt(), this.#releases.dueAt()]
+    return nextAlarm([this.#flushDueAt(this.#allSeries()), ...others, ...outbox], now)
   }
 
-  /** When a flush is due; undefined while there is nothing to flush. */
-  #flushDueAt(): number | undefined {
-    const closeAt = this.#afterInterval(nextCloseAt(this.#windows.series.values(), this.#latenessMs()))
-    const usageAt =
-      this.#usageDirtySince === undefined ? undefined : this.#usageDirtySince + USAGE_FLUSH_AFTER_MS
-    const replayAt = this.#replayBytes > MAX_REPLAY_BYTES ? 0 : undefined
-    return nextAlarm([closeAt, usageAt, replayAt], 0)
+  #flushDueAt(series: Iterable<SeriesState>): number | undefined {
+    return flushDueAt(this.#state, series, this.#flushIntervalMs)
   }
 
-  #manifestDueAt(): number | undefined {
-    if (this.#unmanifested >= MANIFEST_BATCHES) return 0
-    const oldest = this.#unmanifested === 0 ? undefined : this.#db.oldestArrival()
-    return oldest === undefined ? undefined : oldest + MANIFEST_AFTER_MS
+  #allSeries(): Iterable<SeriesState> {
+    return this.#state.windows.series.values()
   }
 
   #sweepDueAt(): number | undefined {
-    return this.#config === undefined ? undefined : this.#horizon.nextSweepAt
-  }
-
-  #afterInterval(at: number | undefined): number | undefined {
-    return at === undefined ? undefined : Math.max(at, this.#lastFlushAt + this.#flushIntervalMs)
+    return this.#state.config === undefined ? undefined : this.#state.horizon.nextSweepAt
   }
 
   async #arm(at: number | undefined): Promise<void> {
     if (at === undefined || (this.#alarmAt !== undefined && this.#alarmAt <= at)) return
     this.#alarmAt = at
     await this.ctx.storage.setAlarm(at)
-  }
-
-  #latenessMs(): number {
-    return this.#config?.plan.allowedLatenessMs ?? 60_000
   }
 
   #control() {
@@ -443,6 +390,15 @@ export class TenantShard extends DurableObject<Env> {
   #owner() {
     return { tenant_id: this.#tenantId, shard: this.#shard }
   }
+
+  #logError(event: string, error: unknown): void {
+    console.error(JSON.stringify({ level: 'error', event, ...this.#owner(), error: String(error) }))
+  }
 }
+
+type Registered = Pick<Grounds, 'newSeries' | 'refusedSeries'>
+
+/** The alarm rings at most this often. */
+const MIN_ALARM_MS = 1_000
 
 const isDue = (at: number | undefined, now: number) => at !== undefined && at <= now

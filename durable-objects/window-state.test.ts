@@ -1,16 +1,20 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { seededRandom } from '../telemetry/random.ts'
 import { WINDOW_MS, windowStartOf } from '../telemetry/window.ts'
 import { featuresOfParts, featuresOfValues } from '../telemetry/window-features.ts'
 import { decodeColumns, encodeColumns, type JournalColumns } from './columns-frame.ts'
-import { decodeFlush, decodeState, encodeFlush, encodeState } from './window-frames.ts'
+import { decodeFlush, decodeSegment, encodeFlush, encodeSegment } from './window-frames.ts'
 import {
   addColumns,
   type ClosedWindow,
-  closableWindows,
-  MAX_WINDOW_VALUES,
+  closeDueWindows,
+  closeLargestWindows,
+  emptyState,
+  forgetSilentSeries,
   nextCloseAt,
-  removeClosable,
+  seriesKey,
+  WINDOW_BYTES,
   type WindowState,
 } from './window-state.ts'
 
@@ -24,16 +28,22 @@ const columnsOf = (device: string, points: [ts: number, value: number][]): Journ
   values: Float64Array.from(points, ([, value]) => value),
 })
 
-function closeAll(state: WindowState, now: number): ClosedWindow[] {
-  const closed = closableWindows(state, now, LATENESS_MS)
-  removeClosable(state, now, LATENESS_MS, 3_600_000)
-  return closed
-}
+const random = seededRandom(1)
 
 const stateWith = (device: string, points: [number, number][], arrivalMs: number): WindowState => {
-  const state: WindowState = new Map()
-  addColumns(state, columnsOf(device, points), arrivalMs)
+  const state = emptyState()
+  addColumns(state, columnsOf(device, points), arrivalMs, random)
   return state
+}
+
+/** The state as it comes back from a checkpoint. */
+function restarted(state: WindowState): WindowState {
+  const copy = emptyState()
+  for (const series of decodeSegment(encodeSegment([...state.series.values()]), random)) {
+    copy.series.set(seriesKey(series.name), series)
+    for (const { sketch } of series.windows.values()) copy.bytes += WINDOW_BYTES + sketch.bytes
+  }
+  return copy
 }
 
 describe('a window', () => {
@@ -46,59 +56,85 @@ describe('a window', () => {
     const arrival = T0 + 5_000
     const points = [T0, ...laterTs].map((ts): [number, number] => [ts, 1])
     const state = stateWith('d', points, arrival)
-    expect(closableWindows(state, arrival + silentMs, LATENESS_MS)).toHaveLength(windows)
+    expect(closeDueWindows(state, arrival + silentMs, LATENESS_MS)).toHaveLength(windows)
   })
 
   it('is not closed by the clock of another series that runs ahead', () => {
     const state = stateWith('right', [[T0, 1]], T0)
-    addColumns(state, columnsOf('ahead', [[T0 + 10 * WINDOW_MS, 1]]), T0)
-    expect(closableWindows(state, T0, LATENESS_MS)).toEqual([])
+    addColumns(state, columnsOf('ahead', [[T0 + 10 * WINDOW_MS, 1]]), T0, random)
+    expect(closeDueWindows(state, T0, LATENESS_MS)).toEqual([])
   })
 
   it.each([1_000, 7_000, 60_000, 90_000, 150_000, 299_000, 301_000, 600_000])(
     'comes in one part when datapoints arrive in time every %i ms',
     (cadenceMs) => {
-      const state: WindowState = new Map()
+      const state = emptyState()
       const parts = new Map<number, number>()
       for (let now = T0; now < T0 + 4 * 3_600_000; now += cadenceMs) {
-        for (const { windowStart } of closeAll(state, now))
+        for (const { windowStart } of closeDueWindows(state, now, LATENESS_MS))
           parts.set(windowStart, (parts.get(windowStart) ?? 0) + 1)
-        addColumns(state, columnsOf('d', [[now, 1]]), now)
+        addColumns(state, columnsOf('d', [[now, 1]]), now, random)
       }
       expect(parts.size).toBeGreaterThan(20)
       expect(new Set(parts.values())).toEqual(new Set([1]))
     },
   )
 
-  it('that gets too many values to keep closes early, and its parts together hold them all', () => {
-    const state: WindowState = new Map()
-    const values = Array.from({ length: MAX_WINDOW_VALUES + 10 }, (_, i) => (i * 7919) % 1000)
-    addColumns(
-      state,
-      columnsOf(
-        'd',
-        values.map((value, i) => [T0 + i, value]),
-      ),
+  it('of any number of values keeps a bounded memory, and its parts together count them all', () => {
+    const values = Array.from({ length: 100_000 }, (_, i) => (i * 7919) % 1000)
+    const state = stateWith(
+      'd',
+      values.map((value, i) => [T0 + i, value]),
       T0,
     )
-    const early = closeAll(state, T0)
-    expect(early.map(({ count }) => count)).toEqual([MAX_WINDOW_VALUES])
-    const late = closeAll(state, T0 + 2 * WINDOW_MS)
-    const { mean, std, ...merged } = featuresOfParts([...early, ...late])
-    const { mean: wholeMean, std: wholeStd, ...whole } = featuresOfValues(T0, values)
-    expect(merged).toEqual(whole)
-    expect(mean).toBeCloseTo(wholeMean, 9)
-    expect(std).toBeCloseTo(wholeStd, 9)
+    expect(state.bytes).toBeLessThan(20_480 + WINDOW_BYTES)
+    const [window] = closeDueWindows(state, T0 + 2 * WINDOW_MS, LATENESS_MS)
+    expect(window?.count).toBe(100_000)
+    expect(Math.abs(window!.median - 499.5)).toBeLessThan(10)
+    expect(state.bytes).toBe(0)
+  })
+})
+
+describe('a state that grows too large', () => {
+  it('closes its largest windows until it fits, and their parts lose nothing', () => {
+    const state = emptyState()
+    const sizes = [400, 10, 300, 5, 200]
+    const points = (size: number) => Array.from({ length: size }, (_, i): [number, number] => [T0 + i, i])
+    sizes.forEach((size, i) => {
+      addColumns(state, columnsOf(`device-${i}`, points(size)), T0, random)
+    })
+    const limit = state.bytes - 1
+    const closed = closeLargestWindows(state, limit)
+    expect(closed.map(({ name, count }) => [name.device, count])).toEqual([['device-0', 400]])
+    expect(state.bytes).toBeLessThanOrEqual(limit)
+    addColumns(state, columnsOf('device-0', [[T0 + 1, 7]]), T0, random)
+    const rest = closeDueWindows(state, T0 + 2 * WINDOW_MS, LATENESS_MS)
+    const parts = [...closed, ...rest].filter(({ name }) => name.device === 'device-0')
+    expect(featuresOfParts(parts)).toEqual(
+      featuresOfValues(T0, [...points(400).map(([, value]) => value), 7]),
+    )
+    expect(state.bytes).toBe(0)
+  })
+
+  it('forgets series that are silent and hold nothing open', () => {
+    const state = stateWith('d', [[T0, 1]], T0)
+    forgetSilentSeries(state, T0 + 10, 5)
+    expect(state.series.size).toBe(1)
+    closeDueWindows(state, T0 + 2 * WINDOW_MS, LATENESS_MS)
+    forgetSilentSeries(state, T0 + 5, 5)
+    expect(state.series.size).toBe(1)
+    forgetSilentSeries(state, T0 + 6, 5)
+    expect(state.series.size).toBe(0)
   })
 })
 
 describe('nextCloseAt', () => {
   it('is when the earliest open window closes, and undefined without one', () => {
     const state = stateWith('d', [[T0 + 1_000, 1]], T0 + 3_000)
-    const at = nextCloseAt(state.values(), LATENESS_MS)
-    expect(closableWindows(state, at! - 1, LATENESS_MS)).toHaveLength(0)
-    expect(closableWindows(state, at!, LATENESS_MS)).toHaveLength(1)
-    expect(nextCloseAt(new Map().values(), LATENESS_MS)).toBeUndefined()
+    const at = nextCloseAt(state.series.values(), LATENESS_MS)
+    expect(closeDueWindows(state, at! - 1, LATENESS_MS)).toHaveLength(0)
+    expect(closeDueWindows(state, at!, LATENESS_MS)).toHaveLength(1)
+    expect(nextCloseAt([], LATENESS_MS)).toBeUndefined()
   })
 })
 
@@ -122,7 +158,7 @@ describe('any run of batches, closings and restarts', () => {
         batches,
         fc.array(fc.constantFrom('close', 'restart', 'none'), { maxLength: 12 }),
         (sent, steps) => {
-          let state: WindowState = new Map()
+          let state = emptyState()
           const closed: ClosedWindow[] = []
           const expected = new Map<string, number[]>()
           sent.forEach(({ device, arrival, points }, i) => {
@@ -133,11 +169,12 @@ describe('any run of batches, closings and restarts', () => {
               const key = `${device} ${windowStartOf(ts)}`
               expected.set(key, [...(expected.get(key) ?? []), value])
             }
-            addColumns(state, decodeColumns(encodeColumns(columnsOf(device, sorted))), T0 + arrival)
-            if (steps[i] === 'close') closed.push(...closeAll(state, T0 + arrival))
-            if (steps[i] === 'restart') state = decodeState(encodeState(state))
+            addColumns(state, decodeColumns(encodeColumns(columnsOf(device, sorted))), T0 + arrival, random)
+            if (steps[i] === 'close') closed.push(...closeDueWindows(state, T0 + arrival, LATENESS_MS))
+            if (steps[i] === 'restart') state = restarted(state)
           })
-          closed.push(...closeAll(state, T0 + 30 * 3_600_000))
+          closed.push(...closeDueWindows(state, T0 + 30 * 3_600_000, LATENESS_MS))
+          expect(state.bytes).toBe(0)
           const windows = decodeFlush(
             encodeFlush({ windows: closed.map((window, part) => ({ ...window, part })), usage: [] }),
           )

@@ -1,0 +1,118 @@
+import { type Columns, dropOlder } from '../telemetry/columns.ts'
+import type { Random } from '../telemetry/random.ts'
+import { type AdmitRequest, batchKeyOf } from './admission.ts'
+import { restoreWindows } from './checkpoint.ts'
+import { type DedupeHorizon, oldestTimestamp, readHorizon } from './dedupe-horizon.ts'
+import { nextAlarm } from './next-alarm.ts'
+import { type Progress, readProgress } from './progress.ts'
+import { readSeries, seriesHashOf } from './series-registry.ts'
+import { authorize, type TenantConfig } from './tenant-config.ts'
+import type { ShardStatements } from './tenant-shard-sql.ts'
+import { addColumns, nextCloseAt, type SeriesState, seriesKey, type WindowState } from './window-state.ts'
+
+/** Usage without any window to flush with it reaches Postgres this long after. */
+const USAGE_FLUSH_AFTER_MS = 60_000
+/** A checkpoint is due when this much would have to be replayed, even if no window closes. */
+const MAX_REPLAY_BYTES = 8_000_000
+/** A batch stands in a manifest about this long after it was accepted, or when so many wait. */
+const MANIFEST_AFTER_MS = 300_000
+const MANIFEST_BATCHES = 1000
+
+/** What a shard keeps in memory: all of it can be read from the storage again. */
+export interface ShardState {
+  config: TenantConfig | undefined
+  windows: WindowState
+  /** Hashes of the series registered through this shard. */
+  series: Set<number>
+  progress: Progress
+  horizon: DedupeHorizon
+  /** Journal behind the checkpoint. */
+  replayBytes: number
+  /** Accepted batches that no manifest lists yet. */
+  unmanifested: number
+  usageDirtySince: number | undefined
+  lastFlushAt: number
+}
+
+const CONFIG = 'config'
+
+export function restoreState(db: ShardStatements, now: number, random: Random): ShardState {
+  const config = db.meta(CONFIG)
+  const progress = readProgress(db)
+  return {
+    config: config === undefined ? undefined : JSON.parse(config),
+    windows: restoreWindows(db, progress, random),
+    series: readSeries(db.series()),
+    progress: { ...progress, lastBatchAt: db.newestArrival() ?? progress.lastBatchAt },
+    horizon: readHorizon(db),
+    replayBytes: db.journalBytesAfter(progress.checkpointedUntil),
+    unmanifested: db.journalEntryCount(),
+    usageDirtySince: db.dirtyUsage().length > 0 ? now : undefined,
+    lastFlushAt: now,
+  }
+}
+
+export function storeConfig(db: ShardStatements, state: ShardState, config: TenantConfig): void {
+  if (state.config !== undefined && state.config.version >= config.version) return
+  db.setMeta(CONFIG, JSON.stringify(config))
+  state.config = config
+}
+
+export const latenessMsOf = ({ config }: ShardState) => config?.plan.allowedLatenessMs ?? 60_000
+
+/** Brings memory up to an accepted batch that was committed. Returns the series it touched. */
+export function applyAccepted(
+  state: ShardState,
+  { receivedAt }: AdmitRequest,
+  columns: Columns,
+  newSeries: number[],
+  random: Random,
+): SeriesState[] {
+  for (const hash of newSeries) state.series.add(hash)
+  state.progress.lastBatchAt = Math.max(state.progress.lastBatchAt ?? 0, receivedAt)
+  state.replayBytes += columns.ts.byteLength + columns.values.byteLength
+  state.unmanifested += 1
+  return addColumns(state.windows, columns, receivedAt, random)
+}
+
+/** When a flush is due, given the series to look at (all of them, or those just touched); undefined: nothing to flush. */
+export function flushDueAt(
+  state: ShardState,
+  series: Iterable<SeriesState>,
+  intervalMs: number,
+): number | undefined {
+  const { usageDirtySince, replayBytes, lastFlushAt } = state
+  const closeAt = nextCloseAt(series, latenessMsOf(state))
+  const usageAt = usageDirtySince === undefined ? undefined : usageDirtySince + USAGE_FLUSH_AFTER_MS
+  const replayAt = replayBytes > MAX_REPLAY_BYTES ? lastFlushAt : undefined
+  return nextAlarm([closeAt, usageAt, replayAt], lastFlushAt + intervalMs)
+}
+
+export function manifestDueAt(db: ShardStatements, { unmanifested }: ShardState): number | undefined {
+  if (unmanifested >= MANIFEST_BATCHES) return 0
+  const oldest = unmanifested === 0 ? undefined : db.oldestArrival()
+  return oldest === undefined ? undefined : oldest + MANIFEST_AFTER_MS
+}
+
+/** Hashes of the batch's series that are new here, by key; none for a batch that will not be accepted anyway. */
+export function unknownSeries(
+  db: ShardStatements,
+  state: ShardState,
+  request: AdmitRequest,
+  now: number,
+): Map<string, number> {
+  const { columns, keyHash, batchId, receivedAt } = request
+  const unknown = new Map<string, number>()
+  const { config, windows, series, horizon } = state
+  if (config === undefined || authorize(config, keyHash, ['ingest'], now) !== 'ok') return unknown
+  if (columns.series.every((name) => windows.series.has(seriesKey(name)))) return unknown
+  if (db.batch(batchKeyOf(batchId)) !== undefined) return unknown
+  const recent = dropOlder(columns, oldestTimestamp(horizon, config.plan.retentionDays, receivedAt)).columns
+  for (const name of recent.series) {
+    const key = seriesKey(name)
+    if (windows.series.has(key)) continue
+    const hash = seriesHashOf(name)
+    if (!series.has(hash)) unknown.set(key, hash)
+  }
+  return unknown
+}

@@ -1,0 +1,118 @@
+import { createHash } from 'node:crypto'
+import type { AdmitReply, AdmitRequest } from '../../durable-objects/admission.ts'
+import { BatchRefusal } from '../../telemetry/batch-refusal.ts'
+import { type JsonBatch, parseJsonBatch } from '../../telemetry/json-batch.ts'
+import type { ParsedKey } from '../api-key.ts'
+import { Problem, unavailable } from '../problem.ts'
+import { retryOnce } from '../retry-once.ts'
+import { refusal } from '../tenant-auth.ts'
+import { withinDeadline } from '../within-deadline.ts'
+import { archiveBatch, archiveKeyOf } from './archive.ts'
+import { conflict, nothingAccepted } from './batch-problems.ts'
+import { homeShardOf } from './home-shard.ts'
+import type { Body } from './read-body.ts'
+import type { ShardHint } from './shard-hint.ts'
+import { judgeBatch } from './verdict.ts'
+
+/** Archive and objects have this long together: a passing fault is answered within 10 s of the body's end. */
+const DEADLINE_MS = 7_000
+
+export interface IngestDeps {
+  env: Env
+  key: ParsedKey
+  shardHint: ShardHint
+  now: () => number
+  random: () => number
+}
+
+export type Settled = Exclude<AdmitReply, { outcome: 'refused' | 'busy' }>
+
+/**
+ * Parses, archives and admits one batch, in this order, so that what is accepted is durable. Throws a Problem
+ * for everything else.
+ */
+export async function acceptBatch(
+  deps: IngestDeps,
+  body: Body,
+): Promise<{ batch: JsonBatch; batchId: string; reply: Settled }> {
+  const receivedAt = deps.now()
+  const left = () => Math.max(1, receivedAt + DEADLINE_MS - deps.now())
+  const sha256 = createHash('sha256').update(body.plain).digest()
+  const batch = parse(body.plain)
+  const batchId = batch.batchId ?? `sha256-${sha256.toString('hex')}`
+  const { columns, rejected } = judgeBatch(batch, receivedAt)
+  if (columns.ts.length === 0) throw nothingAccepted(batch, rejected)
+  const { archived, metadata } = await withinDeadline(
+    archive(deps, body, { batch, batchId, sha256, receivedAt }),
+    left(),
+  )
+  const shardName = `${deps.key.tenantId}/${metadata.home_shard}`
+  if (metadata.sha256 !== sha256.toString('hex')) throw await contested(deps, shardName, batchId, left())
+  const request = {
+    ...{ keyHash: deps.key.hash, batchId, sha256: new Uint8Array(sha256).buffer, archived, receivedAt },
+    ...{ bytes: body.wire.length, columns, rejected },
+  }
+  const reply = await withinDeadline(
+    retryOnce(() => admit(deps, shardName, request), deps.random),
+    left(),
+  )
+  if (reply.shards !== undefined) deps.shardHint.set(deps.key.tenantId, reply.shards, deps.now())
+  if (reply.outcome === 'busy') throw unavailable()
+  if (reply.outcome !== 'refused') return { batch, batchId, reply }
+  if (reply.code === 'no_datapoint_accepted') throw nothingAccepted(batch, reply.rejected)
+  throw reply.code === 'batch_conflict' ? conflict() : refusal(reply.code)
+}
+
+function parse(plain: Uint8Array): JsonBatch {
+  try {
+    return parseJsonBatch(decodeUtf8(plain))
+  } catch (error) {
+    if (error instanceof BatchRefusal) throw new Problem(error.code, error.message, { errors: error.faults })
+    throw error
+  }
+}
+
+function decodeUtf8(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes)
+  } catch {
+    throw new BatchRefusal('invalid_json', 'The body is not valid UTF-8; send one JSON object in UTF-8.')
+  }
+}
+
+async function archive(
+  deps: IngestDeps,
+  body: Body,
+  sent: { batch: JsonBatch; batchId: string; sha256: Buffer; receivedAt: number },
+) {
+  return archiveBatch(deps.env.ARCHIVE, archiveKeyOf(deps.key.tenantId, sent.batchId), body, {
+    sha256: sent.sha256.toString('hex'),
+    home_shard: homeShardOf(sent.batch, await shardCount(deps)),
+    received_at: new Date(sent.receivedAt).toISOString(),
+  })
+}
+
+async function shardCount({ env, key, shardHint, now }: IngestDeps): Promise<number> {
+  const believed = shardHint.get(key.tenantId, now())
+  if (believed !== undefined) return believed
+  const tenant = await env.TENANT_CONTROL.getByName(key.tenantId).describe()
+  if (tenant === undefined) throw refusal('invalid_api_key')
+  shardHint.set(key.tenantId, tenant.plan.shards, now())
+  return tenant.plan.shards
+}
+
+/** The archive holds other bytes under this batch_id: a conflict only if those were ever accepted. */
+async function contested(
+  { env, key }: IngestDeps,
+  shardName: string,
+  batchId: string,
+  ms: number,
+): Promise<Problem> {
+  const verdict = await withinDeadline(env.TENANT_SHARD.getByName(shardName).contest(key.hash, batchId), ms)
+  if (verdict === 'busy') return unavailable()
+  return verdict === 'batch_conflict' ? conflict() : refusal(verdict)
+}
+
+async function admit({ env }: IngestDeps, shardName: string, request: AdmitRequest): Promise<AdmitReply> {
+  return await env.TENANT_SHARD.getByName(shardName).admit(request)
+}
