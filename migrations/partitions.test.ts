@@ -106,3 +106,26 @@ test('a session that wants the same days waits for the first and then finds them
     await pool.query('drop table datapoints_19960228, datapoints_19960229')
   }
 })
+
+test('a row of the day that is being written while the partition is made moves as well', async () => {
+  await client.query('commit')
+  await client.query('begin')
+  await insert('1996-02-29T12:00:00Z')
+  const other = await pool.connect()
+  try {
+    const made = ensure('1996-02-29', '1996-02-29', other)
+    await expect.poll(() => waiting()).toBe(1)
+    await client.query('commit')
+    expect(await made).toBe(1)
+    expect(await places()).toEqual({ '1996-02-29T12:00:00.000Z': 'datapoints_19960229' })
+  } finally {
+    other.release()
+    await pool.query('drop table if exists datapoints_19960229')
+  }
+})
+
+/** How many sessions wait for a lock. */
+async function waiting(): Promise<number> {
+  const { rows } = await client.query('select count(distinct pid)::int as n from pg_locks where not granted')
+  return rows[0].n
+}

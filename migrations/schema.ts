@@ -62,6 +62,7 @@ export const metrics = pgTable('metrics', {
   deviceId: uuid('device_id').notNull(),
   name: text('name').notNull(),
   unit: text('unit'),
+  unitVersion: count('unit_version'),
   createdAt: instant('created_at').notNull().defaultNow(),
   lastTs: instant('last_ts'),
 })

@@ -12,6 +12,7 @@ import { devicesRoute } from './query/devices-route.ts'
 import { metricsRoute } from './query/metrics-route.ts'
 import { statusRoute } from './query/status-route.ts'
 import { usageRoute } from './query/usage-route.ts'
+import { requestDeadline } from './within-deadline.ts'
 
 export interface AppEnv {
   Bindings: Env
@@ -56,6 +57,7 @@ function matches(route: string, path: string): boolean {
   )
 }
 
+app.use(requestDeadline)
 app.get('/v1/health', (c) => c.json({ status: 'ok', time: new Date().toISOString(), version: VERSION }))
 app.route('/v1/ingest', ingestRoute)
 app.route('/v1/batches', batchesRoute)

@@ -1,21 +1,38 @@
 import { NeonDbError } from '@neondatabase/serverless'
+import { DrizzleQueryError } from 'drizzle-orm/errors'
 import { drizzle } from 'drizzle-orm/neon-http'
+import { ValiError } from 'valibot'
 import { connect } from '../durable-objects/connect-database.ts'
 import { unavailable } from './problem.ts'
+import { remainingMs } from './within-deadline.ts'
 
-/** Typed access for reads. Every query binds the tenant. */
-export const database = (env: Env) => drizzle(connect(env))
+/** A statement of a request is given up after this, or when the request's own deadline comes before. */
+const STATEMENT_DEADLINE_MS = 6_000
+
+/**
+ * SQLSTATEs of a Postgres that cannot be reached or cannot go on: connection (08), read-only after a failover
+ * (25006), credentials being changed (28), serialization and deadlock (40), resources (53), locks (55), operator
+ * intervention (57), system (58), internal (XX000). Neon's proxy gives an empty one when it loses the compute.
+ */
+const PASSING_STATES = /^($|08|25006|28|40|53|55|57|58|XX000)/
+/** What is too large stays so: HTTP 413 for a request, 507 for an answer. */
+const TOO_LARGE = /HTTP status (413|507)|too large|is larger than/i
+const BUGS = [TypeError, RangeError, ReferenceError, ValiError]
+
+/** Typed access for requests. Every query binds the tenant. */
+export const database = (env: Env) => drizzle(connect(env, () => remainingMs(STATEMENT_DEADLINE_MS)))
 
 export type Database = ReturnType<typeof database>
 
 /**
- * Whether Postgres could not be reached or could not go on (SQLSTATE classes 08, 53, 57 and 40), so that the
- * same statement may succeed later; anything else is the statement's own fault.
+ * Whether the same work may succeed later: Postgres, an object or the archive could not be reached or could not
+ * go on. Otherwise the statement, its values or the code is at fault. drizzle wraps the driver's errors.
  */
 export function isPassing(error: unknown): boolean {
-  const cause = error instanceof Error && error.cause instanceof NeonDbError ? error.cause : error
-  if (!(cause instanceof NeonDbError)) return true
-  return cause.code === undefined || /^(08|53|57|40|55)/.test(cause.code)
+  const cause = error instanceof DrizzleQueryError ? error.cause : error
+  if (!(cause instanceof NeonDbError)) return !BUGS.some((kind) => cause instanceof kind)
+  if (TOO_LARGE.test(cause.message)) return false
+  return PASSING_STATES.test(cause.code ?? '') // none: no answer of Postgres at all
 }
 
 /** Runs a query for a reader: a database that cannot answer now is a 503, a faulty statement is a bug. */

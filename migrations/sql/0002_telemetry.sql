@@ -13,13 +13,14 @@ create table devices (
 );
 
 create table metrics (
-  tenant_id  uuid not null,
-  id         uuid not null, -- derived from (tenant, device name, metric name)
-  device_id  uuid not null,
-  name       text not null,
-  unit       text,
-  created_at timestamptz not null default now(),
-  last_ts    timestamptz,
+  tenant_id    uuid not null,
+  id           uuid not null, -- derived from (tenant, device name, metric name)
+  device_id    uuid not null,
+  name         text not null,
+  unit         text,
+  unit_version bigint not null default 0, -- of the batch that gave the unit; the one received last wins
+  created_at   timestamptz not null default now(),
+  last_ts      timestamptz,
   primary key (tenant_id, id),
   unique (tenant_id, device_id, name),
   foreign key (tenant_id, device_id) references devices (tenant_id, id) on delete cascade
@@ -53,9 +54,11 @@ create table datapoints_default partition of datapoints default;
 
 -- Makes the daily partitions from_day..to_day (both inclusive, UTC) that do not exist yet and returns how
 -- many it made. Rows of such a day that already sit in the default partition are moved first, because
--- Postgres refuses a new partition whose rows the default one holds.
+-- Postgres refuses a new partition whose rows the default one holds; its writers wait meanwhile, because rows
+-- that are not committed yet could not be moved. A long transaction in the way makes this fail instead of
+-- holding up all others behind it.
 create function ensure_datapoint_partitions(from_day date, to_day date) returns integer
-language plpgsql as $$
+language plpgsql set lock_timeout = '5s' as $$
 declare
   d date;
   part text;
@@ -65,6 +68,7 @@ begin
   for d in select generate_series(from_day, to_day, interval '1 day')::date loop
     part := 'datapoints_' || to_char(d, 'YYYYMMDD');
     continue when to_regclass(part) is not null;
+    lock table datapoints_default in access exclusive mode;
     execute format('create table %I (like datapoints including defaults including constraints including indexes)', part);
     execute format(
       'with moved as (delete from datapoints_default where ts >= %L and ts < %L returning *) insert into %I select * from moved',
@@ -113,7 +117,7 @@ create table usage_daily (
   primary key (tenant_id, day, shard)
 );
 
--- Messages that failed for good, kept with the reason.
+-- Messages that failed for good, each kept once, with the reason.
 create table dead_letters (
   id         bigint generated always as identity primary key,
   tenant_id  uuid,
@@ -121,3 +125,4 @@ create table dead_letters (
   reason     text not null,
   created_at timestamptz not null default now()
 );
+create unique index dead_letters_body on dead_letters (md5(body::text));

@@ -2,11 +2,22 @@ import { createHash } from 'node:crypto'
 import { deviceIdOf, metricIdOf } from '../../telemetry/series-id.ts'
 import type { LoadedBatch } from './load-batch.ts'
 
-/** Columns of the rows that a group of batches becomes; each device, metric and datapoint once. */
+/**
+ * Columns of the rows that a group of batches becomes; each device, metric and datapoint once, all in the order
+ * of their keys. Concurrent writers then lock in the same order, whatever that of the batches.
+ */
 export interface BatchRows {
   devices: { id: string[]; externalId: string[]; lastSeenMs: number[] }
-  metrics: { id: string[]; deviceId: string[]; name: string[]; unit: (string | null)[]; lastMs: number[] }
-  /** `metric` is an index into `metrics.id`; ascending by (metric, ts). */
+  metrics: {
+    id: string[]
+    deviceId: string[]
+    name: string[]
+    unit: (string | null)[]
+    /** The version of the batch that gave the unit; 0 where none did. */
+    unitVersion: number[]
+    lastMs: number[]
+  }
+  /** `metric` is an index into `metrics.id`. */
   datapoints: { metric: Int32Array; ts: Float64Array; value: Float64Array; version: Float64Array }
 }
 
@@ -18,7 +29,7 @@ export function versionOf(receivedAt: number, batchId: string): number {
   return receivedAt * 1024 + (createHash('sha256').update(batchId).digest().readUInt16BE(0) >> 6)
 }
 
-/** Rows in an order that does not depend on that of the batches: concurrent writers then lock in the same order. */
+/** O(datapoints · log datapoints). */
 export function batchRows(tenantId: string, batches: LoadedBatch[]): BatchRows {
   const devices = new Map<string, { id: string; lastSeenMs: number }>()
   const metrics = new Map<string, Metric>()
@@ -43,7 +54,11 @@ export function batchRows(tenantId: string, batches: LoadedBatch[]): BatchRows {
     })
   }
   const deviceRows = [...devices].sort(([, a], [, b]) => (a.id < b.id ? -1 : 1))
-  const byIndex = [...metrics.values()]
+  const metricRows = [...metrics.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
+  const rank = new Int32Array(metricRows.length)
+  metricRows.forEach(({ index }, at) => {
+    rank[index] = at
+  })
   return {
     devices: {
       id: deviceRows.map(([, { id }]) => id),
@@ -51,13 +66,14 @@ export function batchRows(tenantId: string, batches: LoadedBatch[]): BatchRows {
       lastSeenMs: deviceRows.map(([, { lastSeenMs }]) => lastSeenMs),
     },
     metrics: {
-      id: byIndex.map(({ id }) => id),
-      deviceId: byIndex.map(({ deviceId }) => deviceId),
-      name: byIndex.map(({ name }) => name),
-      unit: byIndex.map(({ unit }) => unit),
-      lastMs: byIndex.map(({ lastMs }) => lastMs),
+      id: metricRows.map(({ id }) => id),
+      deviceId: metricRows.map(({ deviceId }) => deviceId),
+      name: metricRows.map(({ name }) => name),
+      unit: metricRows.map(({ unit }) => unit),
+      unitVersion: metricRows.map(({ unitVersion }) => unitVersion),
+      lastMs: metricRows.map(({ lastMs }) => lastMs),
     },
-    datapoints: all.reduced(),
+    datapoints: all.reduced(rank),
   }
 }
 
@@ -99,8 +115,10 @@ class Datapoints {
     this.#length += 1
   }
 
-  reduced(): BatchRows['datapoints'] {
-    const { metric, ts, value, version } = this.#columns
+  /** `rank[m]` is where metric `m` comes in the order of ids, and its index in the result. */
+  reduced(rank: Int32Array): BatchRows['datapoints'] {
+    const { ts, value, version } = this.#columns
+    const metric = this.#columns.metric.map((m) => rank[m]!)
     const order = new Uint32Array(this.#length).map((_, i) => i)
     order.sort(
       (a, b) =>

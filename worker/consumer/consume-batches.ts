@@ -1,18 +1,20 @@
 import * as v from 'valibot'
 import { connect, type Sql } from '../../durable-objects/connect-database.ts'
 import { log } from '../log.ts'
-import { batchRows } from './batch-rows.ts'
-import { insertBatches, insertDatapoints, upsertDevices, upsertMetrics } from './consumer-sql.ts'
-import { BatchMessage, type LoadedBatch, loadBatch } from './load-batch.ts'
-import { PoisonError, persist, settleFailure } from './settle-failure.ts'
+import { BatchMessage, type LoadedBatch, type ReadBatch, readBatch, settleBatch } from './load-batch.ts'
+import { batchBytes, MAX_TRANSACTION_BYTES } from './portions.ts'
+import { isPoison, PoisonError, settleFailure, settleTenantFailure } from './settle-failure.ts'
+import { storeBatches } from './store-batches.ts'
 
-/** A transaction holds at most about this many datapoints: some 5 MiB of Neon's HTTP body, whose proxy takes 10. */
-const GROUP_DATAPOINTS = 100_000
-/** Batches read from the archive at once: 2 × 16 MiB inflated stays well within an isolate's 128 MB. */
+/** Batches read from the archive at once: 2 × 8 MiB as sent. They are inflated and parsed one by one. */
 const PARALLEL_READS = 2
 
 interface Delivery {
   message: Message
+  body: BatchMessage
+}
+
+interface Loaded extends Delivery {
   batch: LoadedBatch
 }
 
@@ -22,81 +24,92 @@ interface Delivery {
  */
 export async function consumeBatches(queueBatch: MessageBatch, env: Env): Promise<void> {
   const sql = connect(env)
-  for (const [tenantId, messages] of byTenant(queueBatch.messages)) {
-    let group: Delivery[] = []
-    let datapoints = 0
-    for (let i = 0; i < messages.length; i += PARALLEL_READS) {
-      for (const delivery of await loadAll(messages.slice(i, i + PARALLEL_READS), env)) {
-        group.push(delivery)
-        datapoints += delivery.batch.columns.ts.length
+  for (const [tenantId, deliveries] of Map.groupBy(distinct(queueBatch.messages), tenantOf)) {
+    let group: Loaded[] = []
+    let bytes = 0
+    for (let i = 0; i < deliveries.length; i += PARALLEL_READS) {
+      for (const read of await readAll(deliveries.slice(i, i + PARALLEL_READS), env)) {
+        const loaded = await load(read, env)
+        if (loaded === undefined) continue
+        const more = batchBytes(loaded.batch.columns)
+        if (bytes + more > MAX_TRANSACTION_BYTES) {
+          await storeGroup(sql, tenantId, group, env)
+          group = []
+          bytes = 0
+        }
+        group.push(loaded)
+        bytes += more
       }
-      if (datapoints < GROUP_DATAPOINTS) continue
-      await storeGroup(sql, tenantId, group, env)
-      group = []
-      datapoints = 0
     }
     await storeGroup(sql, tenantId, group, env)
   }
 }
 
-function byTenant(messages: readonly Message[]): Map<string, Message[]> {
-  const tenants = new Map<string, Message[]>()
+const tenantOf = ({ body }: Delivery) => body.tenant_id
+
+/** One delivery a batch: a transaction may not touch a row twice, and further copies of a message add nothing. */
+function distinct(messages: readonly Message[]): Delivery[] {
+  const deliveries = new Map<string, Delivery>()
   for (const message of messages) {
     const parsed = v.safeParse(BatchMessage, message.body)
     if (!parsed.success) settleFailure(message, new PoisonError('not a message of ours'), {})
-    else tenants.set(parsed.output.tenant_id, [...(tenants.get(parsed.output.tenant_id) ?? []), message])
+    else {
+      const body = parsed.output
+      const key = `${body.tenant_id}/${body.batch_id}`
+      if (deliveries.has(key)) message.ack()
+      else deliveries.set(key, { message, body })
+    }
   }
-  return tenants
+  return [...deliveries.values()]
 }
 
-async function loadAll(messages: Message[], env: Env): Promise<Delivery[]> {
-  const loaded = await Promise.all(
-    messages.map(async (message) => {
-      const body = v.parse(BatchMessage, message.body)
+async function readAll(deliveries: Delivery[], env: Env): Promise<{ delivery: Delivery; read: ReadBatch }[]> {
+  const all = await Promise.all(
+    deliveries.map(async (delivery) => {
       try {
-        return [{ message, batch: await loadBatch(body, env) }]
+        const read = await readBatch(delivery.body, env)
+        if (read !== 'persisted') return [{ delivery, read }]
+        delivery.message.ack()
       } catch (error) {
-        settleFailure(message, error, { tenant_id: body.tenant_id, batch_id: body.batch_id })
-        return []
+        await fail(delivery, error, env)
       }
+      return []
     }),
   )
-  return loaded.flat()
+  return all.flat()
 }
 
+async function load(
+  { delivery, read }: { delivery: Delivery; read: ReadBatch },
+  env: Env,
+): Promise<Loaded | undefined> {
+  try {
+    return { ...delivery, batch: await settleBatch(read) }
+  } catch (error) {
+    await fail(delivery, error, env)
+    return undefined
+  }
+}
+
+const fail = ({ message, body: { tenant_id, batch_id } }: Delivery, error: unknown, env: Env) =>
+  settleTenantFailure(message, error, { tenant_id, batch_id }, env)
+
 /** Should Postgres refuse a group's rows, each batch is tried alone, so that only the faulty one fails. */
-async function storeGroup(sql: Sql, tenantId: string, group: Delivery[], env: Env): Promise<void> {
+async function storeGroup(sql: Sql, tenantId: string, group: Loaded[], env: Env): Promise<void> {
   if (group.length === 0) return
   const persistedAt = Date.now()
   const batches = group.map(({ batch }) => batch)
   try {
-    await persist(storeBatches(sql, tenantId, batches, persistedAt))
+    await storeBatches(sql, tenantId, batches, persistedAt)
     await acknowledge(tenantId, batches, persistedAt, env)
     for (const { message } of group) message.ack()
   } catch (error) {
-    if (error instanceof PoisonError && group.length > 1) {
-      for (const delivery of group) await storeGroup(sql, tenantId, [delivery], env)
+    if (isPoison(error) && group.length > 1) {
+      for (const loaded of group) await storeGroup(sql, tenantId, [loaded], env)
     } else {
-      for (const { message, batch } of group) {
-        settleFailure(message, error, { tenant_id: tenantId, batch_id: batch.batchId })
-      }
+      for (const loaded of group) await fail(loaded, error, env)
     }
   }
-}
-
-async function storeBatches(
-  sql: Sql,
-  tenantId: string,
-  batches: LoadedBatch[],
-  persistedAt: number,
-): Promise<void> {
-  const rows = batchRows(tenantId, batches)
-  await sql.transaction([
-    upsertDevices(sql, tenantId, rows.devices),
-    upsertMetrics(sql, tenantId, rows.metrics),
-    insertDatapoints(sql, tenantId, rows.metrics.id, rows.datapoints),
-    insertBatches(sql, tenantId, batches, persistedAt),
-  ])
 }
 
 async function acknowledge(
@@ -111,12 +124,7 @@ async function acknowledge(
     await env.TENANT_SHARD.getByName(`${tenantId}/${shard}`).acknowledgeBatches(batchIds, persistedAt)
   }
   for (const { batchId, columns, receivedAt } of batches) {
-    const lag_ms = persistedAt - receivedAt
-    log('info', 'batch_persisted', {
-      tenant_id: tenantId,
-      batch_id: batchId,
-      datapoints: columns.ts.length,
-      lag_ms,
-    })
+    const fields = { tenant_id: tenantId, batch_id: batchId, datapoints: columns.ts.length }
+    log('info', 'batch_persisted', { ...fields, lag_ms: persistedAt - receivedAt })
   }
 }

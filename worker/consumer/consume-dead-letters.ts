@@ -5,16 +5,19 @@ import { errorFields, log } from '../log.ts'
 import { FlushMessage } from './consume-windows.ts'
 import { insertDeadLetter, insertFailedBatch } from './consumer-sql.ts'
 import { BatchMessage } from './load-batch.ts'
-import { persist, retryLater } from './settle-failure.ts'
+import { isGone, persist, retryLater } from './settle-failure.ts'
 
 const REASON = 'the consumer gave up after repeated attempts; its log names the cause'
 
-/** Stores messages that failed for good and shows their batches as failed. */
+/**
+ * Stores messages that failed for good, shows their batches as failed, and stops the shards from sending them
+ * again. Every step can be repeated: a message is done once all of them are.
+ */
 export async function consumeDeadLetters(queueBatch: MessageBatch, env: Env): Promise<void> {
   const sql = connect(env)
   for (const message of queueBatch.messages) {
     try {
-      await store(sql, message.body, env)
+      await settle(sql, message.body, env)
       message.ack()
     } catch (error) {
       log('error', 'dead_letter_not_stored', { attempts: message.attempts, ...errorFields(error) })
@@ -23,19 +26,33 @@ export async function consumeDeadLetters(queueBatch: MessageBatch, env: Env): Pr
   }
 }
 
-async function store(sql: Sql, body: unknown, env: Env): Promise<void> {
+async function settle(sql: Sql, body: unknown, env: Env): Promise<void> {
   const batch = v.safeParse(BatchMessage, body)
   const flush = v.safeParse(FlushMessage, body)
-  const tenantId = batch.success ? batch.output.tenant_id : flush.success ? flush.output.tenant_id : null
-  await persist(sql.transaction([insertDeadLetter(sql, tenantId, body, REASON)]))
-  if (batch.success) await failBatch(sql, batch.output, env)
-  log('error', 'dead_letter', { ...(tenantId !== null && { tenant_id: tenantId }), body })
+  if (batch.success) await settleBatch(sql, batch.output, env)
+  else if (flush.success) await settleFlush(sql, flush.output, env)
+  else await persist(() => sql.transaction([insertDeadLetter(sql, null, body, REASON)]))
+  log('error', 'dead_letter', { body })
 }
 
-async function failBatch(sql: Sql, { tenant_id, batch_id, r2_key }: BatchMessage, env: Env): Promise<void> {
-  await persist(sql.transaction([insertFailedBatch(sql, tenant_id, batch_id, r2_key, REASON)]))
+async function settleBatch(sql: Sql, message: BatchMessage, env: Env): Promise<void> {
+  const { tenant_id, batch_id, r2_key } = message
+  if (await isGone(tenant_id, env)) return
+  await persist(() =>
+    sql.transaction([
+      insertDeadLetter(sql, tenant_id, message, REASON),
+      insertFailedBatch(sql, tenant_id, batch_id, r2_key, REASON),
+    ]),
+  )
   const object = await env.ARCHIVE.head(r2_key)
   if (object === null) return
   const shard = env.TENANT_SHARD.getByName(`${tenant_id}/${metadataOf(object).home_shard}`)
   await shard.failBatch(batch_id, REASON)
+}
+
+async function settleFlush(sql: Sql, message: FlushMessage, env: Env): Promise<void> {
+  const { tenant_id, shard, flush_id } = message
+  if (await isGone(tenant_id, env)) return
+  await persist(() => sql.transaction([insertDeadLetter(sql, tenant_id, message, REASON)]))
+  await env.TENANT_SHARD.getByName(`${tenant_id}/${shard}`).failFlush(flush_id)
 }

@@ -4,11 +4,11 @@ import { decodeFlush, type FlushContent, type FlushedWindow } from '../../durabl
 import { deviceIdOf, metricIdOf } from '../../telemetry/series-id.ts'
 import { log } from '../log.ts'
 import type { BatchRows } from './batch-rows.ts'
-import { insertWindows, markDue, upsertDevices, upsertMetrics, upsertUsage } from './consumer-sql.ts'
-import { PoisonError, persist, settleFailure } from './settle-failure.ts'
+import { insertNewDevices, insertWindows, markDue, upsertMetrics, upsertUsage } from './consumer-sql.ts'
+import { PoisonError, persist, settleFailure, settleTenantFailure } from './settle-failure.ts'
 
 export const FlushMessage = v.object({ tenant_id: v.string(), shard: v.number(), flush_id: v.number() })
-type FlushMessage = v.InferOutput<typeof FlushMessage>
+export type FlushMessage = v.InferOutput<typeof FlushMessage>
 
 /** Stores what shards flushed (window parts, usage), marks the metrics due for scoring, acknowledges to the shard. */
 export async function consumeWindows(queueBatch: MessageBatch, env: Env): Promise<void> {
@@ -23,7 +23,7 @@ export async function consumeWindows(queueBatch: MessageBatch, env: Env): Promis
       await storeFlush(sql, parsed.output, env)
       message.ack()
     } catch (error) {
-      settleFailure(message, error, parsed.output)
+      await settleTenantFailure(message, error, parsed.output, env)
     }
   }
 }
@@ -33,10 +33,19 @@ async function storeFlush(sql: Sql, { tenant_id, shard, flush_id }: FlushMessage
   const stub = env.TENANT_SHARD.getByName(`${tenant_id}/${shard}`)
   const bytes = await stub.flush(flush_id)
   if (bytes === undefined) return
-  const content = decodeFlush(new Uint8Array(bytes))
-  await persist(sql.transaction(statements(sql, tenant_id, shard, content)))
+  const content = decode(bytes)
+  const transaction = statements(sql, tenant_id, shard, content)
+  if (transaction.length > 0) await persist(() => sql.transaction(transaction))
   await stub.acknowledgeFlush(flush_id)
   log('info', 'flush_persisted', { tenant_id, shard, flush_id, windows: content.windows.length })
+}
+
+function decode(bytes: ArrayBuffer): FlushContent {
+  try {
+    return decodeFlush(new Uint8Array(bytes))
+  } catch (error) {
+    throw new PoisonError('the flush cannot be read', { cause: error })
+  }
 }
 
 function statements(sql: Sql, tenantId: string, shard: number, { windows, usage }: FlushContent) {
@@ -45,7 +54,7 @@ function statements(sql: Sql, tenantId: string, shard: number, { windows, usage 
   const { devices, metrics } = seriesRows(tenantId, windows)
   const metricIds = windows.map(({ name }) => metricIdOf(tenantId, name.device, name.metric))
   return [
-    upsertDevices(sql, tenantId, devices),
+    insertNewDevices(sql, tenantId, devices),
     upsertMetrics(sql, tenantId, metrics),
     insertWindows(sql, tenantId, shard, metricIds, windows),
     markDue(sql, tenantId, metricIds),
@@ -56,7 +65,14 @@ function statements(sql: Sql, tenantId: string, shard: number, { windows, usage 
 /** Windows may arrive before their batches: they bring their device and metric along. */
 function seriesRows(tenantId: string, windows: FlushedWindow[]): Pick<BatchRows, 'devices' | 'metrics'> {
   const devices: BatchRows['devices'] = { id: [], externalId: [], lastSeenMs: [] }
-  const metrics: BatchRows['metrics'] = { id: [], deviceId: [], name: [], unit: [], lastMs: [] }
+  const metrics: BatchRows['metrics'] = {
+    id: [],
+    deviceId: [],
+    name: [],
+    unit: [],
+    unitVersion: [],
+    lastMs: [],
+  }
   for (const [device, ofDevice] of Map.groupBy(windows, ({ name }) => name.device)) {
     const deviceId = deviceIdOf(tenantId, device)
     devices.id.push(deviceId)
@@ -67,6 +83,7 @@ function seriesRows(tenantId: string, windows: FlushedWindow[]): Pick<BatchRows,
       metrics.deviceId.push(deviceId)
       metrics.name.push(metric)
       metrics.unit.push(ofMetric.at(-1)!.name.unit)
+      metrics.unitVersion.push(0) // gives way to any batch's
       metrics.lastMs.push(lastOf(ofMetric))
     }
   }

@@ -11,34 +11,55 @@ import type { LoadedBatch } from './load-batch.ts'
 
 const TO_INSTANT = (column: string) => `to_timestamp(${column} / 1000.0)`
 
-export function upsertDevices(
-  sql: Sql,
-  tenantId: string,
-  { id, externalId, lastSeenMs }: BatchRows['devices'],
-) {
+/** An array of numbers or ids in Postgres' text form. The driver would quote each element, which JSON then escapes. */
+const arrayText = (column: { join(separator: string): string }) => `{${column.join(',')}}`
+
+export function upsertDevices(sql: Sql, tenantId: string, rows: BatchRows['devices']) {
   return sql.query(
     `insert into devices (tenant_id, id, external_id, last_seen_at)
      select $1, d.id, d.external_id, ${TO_INSTANT('d.last_seen')}
      from unnest($2::uuid[], $3::text[], $4::int8[]) as d (id, external_id, last_seen) order by d.id
      on conflict (tenant_id, id) do update set last_seen_at = excluded.last_seen_at
      where devices.last_seen_at < excluded.last_seen_at`,
-    [tenantId, id, externalId, lastSeenMs],
+    [tenantId, arrayText(rows.id), rows.externalId, arrayText(rows.lastSeenMs)],
   )
 }
 
+/** For windows, which may come before their batches: they tell event time, not when the device was last heard of. */
+export function insertNewDevices(sql: Sql, tenantId: string, rows: BatchRows['devices']) {
+  return sql.query(
+    `insert into devices (tenant_id, id, external_id, last_seen_at)
+     select $1, d.id, d.external_id, least(${TO_INSTANT('d.last_seen')}, now())
+     from unnest($2::uuid[], $3::text[], $4::int8[]) as d (id, external_id, last_seen) order by d.id
+     on conflict (tenant_id, id) do nothing`,
+    [tenantId, arrayText(rows.id), rows.externalId, arrayText(rows.lastSeenMs)],
+  )
+}
+
+/** The unit of the batch received last stays, whatever is delivered again. */
 export function upsertMetrics(sql: Sql, tenantId: string, rows: BatchRows['metrics']) {
   return sql.query(
-    `insert into metrics (tenant_id, id, device_id, name, unit, last_ts)
-     select $1, m.id, m.device_id, m.name, m.unit, ${TO_INSTANT('m.last_ts')}
-     from unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::int8[]) as m (id, device_id, name, unit, last_ts)
+    `insert into metrics (tenant_id, id, device_id, name, unit, unit_version, last_ts)
+     select $1, m.id, m.device_id, m.name, m.unit, m.unit_version, ${TO_INSTANT('m.last_ts')}
+     from unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::int8[], $7::int8[])
+       as m (id, device_id, name, unit, unit_version, last_ts)
      order by m.id
      on conflict (tenant_id, id) do update
-       set unit = coalesce(excluded.unit, metrics.unit), last_ts = greatest(metrics.last_ts, excluded.last_ts)
-     where metrics.last_ts < excluded.last_ts or metrics.unit is distinct from coalesce(excluded.unit, metrics.unit)`,
-    [tenantId, rows.id, rows.deviceId, rows.name, rows.unit, rows.lastMs],
+       set unit = case when excluded.unit_version > metrics.unit_version then excluded.unit else metrics.unit end,
+         unit_version = greatest(metrics.unit_version, excluded.unit_version),
+         last_ts = greatest(metrics.last_ts, excluded.last_ts)
+     where coalesce(metrics.last_ts < excluded.last_ts, true) or metrics.unit_version < excluded.unit_version`,
+    [
+      tenantId,
+      arrayText(rows.id),
+      arrayText(rows.deviceId),
+      ...[rows.name, rows.unit],
+      ...[arrayText(rows.unitVersion), arrayText(rows.lastMs)],
+    ],
   )
 }
 
+/** Rows must come by metric id and timestamp; `metric` is an index into `metricIds`. */
 export function insertDatapoints(
   sql: Sql,
   tenantId: string,
@@ -51,7 +72,7 @@ export function insertDatapoints(
      from unnest($3::int4[], $4::int8[], $5::float8[], $6::int8[]) as d (metric, ts, value, version)
      on conflict (tenant_id, metric_id, ts) do update set value = excluded.value, version = excluded.version
      where (excluded.version, excluded.value) > (datapoints.version, datapoints.value)`,
-    [tenantId, metricIds, ...[metric, ts, value, version].map((column) => Array.from(column))],
+    [tenantId, ...[metricIds, metric, ts, value, version].map(arrayText)],
   )
 }
 
@@ -98,7 +119,7 @@ export function insertWindows(
     [
       tenantId,
       shard,
-      metricIds,
+      arrayText(metricIds),
       ...(
         [
           'windowStart',
@@ -113,7 +134,7 @@ export function insertWindows(
           'firstTs',
           'lastTs',
         ] as const
-      ).map((column) => windows.map((window) => window[column])),
+      ).map((column) => arrayText(windows.map((window) => window[column]))),
       windows.map(({ sketch }) => Buffer.from(sketch).toString('base64')),
     ],
   )
@@ -125,7 +146,7 @@ export function markDue(sql: Sql, tenantId: string, metricIds: string[]) {
     `insert into due_metrics (tenant_id, metric_id)
      select $1, m from (select distinct unnest($2::uuid[]) as m) as due order by m
      on conflict (tenant_id, metric_id) do update set revision = due_metrics.revision + 1`,
-    [tenantId, metricIds],
+    [tenantId, arrayText(metricIds)],
   )
 }
 
@@ -150,12 +171,13 @@ export function upsertUsage(sql: Sql, tenantId: string, shard: number, days: Day
   )
 }
 
+/** A message is kept once, however often it is delivered. */
 export function insertDeadLetter(sql: Sql, tenantId: string | null, body: unknown, reason: string) {
-  return sql.query('insert into dead_letters (tenant_id, body, reason) values ($1, $2, $3)', [
-    tenantId,
-    JSON.stringify(body),
-    reason,
-  ])
+  return sql.query(
+    `insert into dead_letters (tenant_id, body, reason) values ($1, $2, $3)
+     on conflict (md5(body::text)) do nothing`,
+    [tenantId, JSON.stringify(body), reason],
+  )
 }
 
 export function insertFailedBatch(sql: Sql, tenantId: string, batchId: string, r2Key: string, error: string) {

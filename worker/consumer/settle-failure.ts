@@ -14,10 +14,10 @@ export class PoisonError extends Error {
   override name = 'PoisonError'
 }
 
-/** Runs a transaction; a failure that will not pass by itself comes out as a PoisonError. */
-export async function persist(work: Promise<unknown>): Promise<void> {
+/** Runs transactions; a failure that will not pass by itself comes out as a PoisonError. */
+export async function persist(work: () => Promise<unknown>): Promise<void> {
   try {
-    await work
+    await work()
   } catch (error) {
     throw isPassing(error) ? error : new PoisonError('Postgres refused the rows', { cause: error })
   }
@@ -45,6 +45,38 @@ export function retryLater(message: Message): void {
   })
 }
 
-/** An archived batch that no longer parses is at fault as well. */
-const isPoison = (error: unknown) =>
-  error instanceof PoisonError || error instanceof BatchRefusal || error instanceof Problem
+/** Whether trying again cannot help. An archived batch that no longer parses is at fault, and so is our own code. */
+export const isPoison = (error: unknown): boolean =>
+  error instanceof PoisonError ||
+  error instanceof BatchRefusal ||
+  error instanceof Problem ||
+  !isPassing(error)
+
+/**
+ * After a failure of a message that names a tenant. One of a tenant that is gone (its objects, archive and rows
+ * may be missing in any order) has nothing left to do and is done.
+ */
+export async function settleTenantFailure(
+  message: Message,
+  error: unknown,
+  fields: { tenant_id: string; [field: string]: unknown },
+  env: Env,
+): Promise<void> {
+  if (!isPoison(error)) return settleFailure(message, error, fields)
+  try {
+    if (await isGone(fields.tenant_id, env)) return finish(message, fields)
+    settleFailure(message, error, fields)
+  } catch (unanswered) {
+    settleFailure(message, unanswered, fields)
+  }
+}
+
+export async function isGone(tenantId: string, env: Env): Promise<boolean> {
+  const tenant = await env.TENANT_CONTROL.getByName(tenantId).describe()
+  return tenant === undefined || tenant.state === 'deleting'
+}
+
+function finish(message: Message, fields: Record<string, unknown>): void {
+  log('info', 'message_of_deleted_tenant', fields)
+  message.ack()
+}

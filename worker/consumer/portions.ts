@@ -1,0 +1,71 @@
+import type { Columns } from '../../telemetry/columns.ts'
+import type { BatchRows } from './batch-rows.ts'
+
+/** Of one transaction's HTTP body. Neon's proxy takes 10 MiB; half of that keeps a transaction short as well. */
+export const MAX_TRANSACTION_BYTES = 5 * 1024 * 1024
+
+/** Index of the metric, timestamp, value and version of a datapoint, as digits with their commas, at most. */
+const DATAPOINT_BYTES = 6 + 17 + 25 + 17
+const UUID_BYTES = 37
+const INSTANT_BYTES = 17
+const BATCH_BYTES = 500
+
+/** Rows `from` to `to` (exclusive) of one kind. */
+export interface Slice {
+  from: number
+  to: number
+}
+
+/** What one transaction stores. */
+export type Portion = Record<keyof BatchRows, Slice>
+
+/**
+ * Divides rows into transactions of bounded size, in the order of their references: devices, metrics, datapoints.
+ * At most some 80,000 datapoints fit one.
+ */
+export function portionsOf(rows: BatchRows, maxBytes = MAX_TRANSACTION_BYTES): Portion[] {
+  const portions = [emptyPortion()]
+  let bytes = 0
+  const add = (kind: keyof BatchRows, count: number, bytesOf: (i: number) => number) => {
+    for (let i = 0; i < count; i += 1) {
+      const more = bytesOf(i)
+      if (bytes > 0 && bytes + more > maxBytes) {
+        portions.push(emptyPortion())
+        bytes = 0
+      }
+      bytes += more
+      const slice = portions.at(-1)![kind]
+      if (slice.to === 0) slice.from = i
+      slice.to = i + 1
+    }
+  }
+  const { devices, metrics, datapoints } = rows
+  add('devices', devices.id.length, (i) => deviceBytes(devices.externalId[i]!))
+  add('metrics', metrics.id.length, (i) => metricBytes(metrics.name[i]!, metrics.unit[i]!))
+  add('datapoints', datapoints.ts.length, (i) =>
+    datapoints.metric[i] === datapoints.metric[i - 1] ? DATAPOINT_BYTES : DATAPOINT_BYTES + UUID_BYTES,
+  )
+  return portions
+}
+
+/** What a batch can add to the body of a transaction, at most. O(series). */
+export function batchBytes({ series, ts }: Columns): number {
+  return series.reduce(
+    (sum, { device, metric, unit }) => sum + deviceBytes(device) + metricBytes(metric, unit) + UUID_BYTES,
+    BATCH_BYTES + ts.length * DATAPOINT_BYTES,
+  )
+}
+
+const deviceBytes = (name: string) => UUID_BYTES + textBytes(name) + INSTANT_BYTES
+
+const metricBytes = (name: string, unit: string | null) =>
+  2 * UUID_BYTES + textBytes(name) + textBytes(unit ?? '') + 2 * INSTANT_BYTES
+
+/** Quotes and backslashes are escaped twice: by the text form of an array, and by the JSON around it. */
+const textBytes = (text: string) => Buffer.byteLength(JSON.stringify(JSON.stringify(text))) + 1
+
+const emptyPortion = (): Portion => ({
+  devices: { from: 0, to: 0 },
+  metrics: { from: 0, to: 0 },
+  datapoints: { from: 0, to: 0 },
+})

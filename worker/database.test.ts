@@ -1,0 +1,73 @@
+import { NeonDbError } from '@neondatabase/serverless'
+import { DrizzleQueryError } from 'drizzle-orm/errors'
+import * as v from 'valibot'
+import { describe, expect, it } from 'vitest'
+import { isPassing, query } from './database.ts'
+
+function neonError(message: string, code?: string): NeonDbError {
+  return Object.assign(new NeonDbError(message), { code })
+}
+
+function faultOf(work: () => unknown): Error {
+  try {
+    work()
+  } catch (error) {
+    if (error instanceof Error) return error
+  }
+  throw new Error('it did not fail')
+}
+
+const wrapped = (error: Error) => new DrizzleQueryError('select $1', ['value'], error)
+
+describe('isPassing', () => {
+  it.each([
+    ['08006', true],
+    ['25006', true],
+    ['28P01', true],
+    ['40P01', true],
+    ['53300', true],
+    ['55P03', true],
+    ['57P01', true],
+    ['58030', true],
+    ['XX000', true],
+    ['', true],
+    ['21000', false],
+    ['22P02', false],
+    ['23505', false],
+    ['25P02', false],
+    ['42P01', false],
+    ['XX001', false],
+  ])('of SQLSTATE %j is %s, bare and as drizzle wraps it', (code, passing) => {
+    expect(isPassing(neonError('refused', code))).toBe(passing)
+    expect(isPassing(wrapped(neonError('refused', code)))).toBe(passing)
+  })
+
+  it.each([
+    ['Error connecting to database: TypeError: fetch failed', true],
+    ['Server error (HTTP status 500): gone', true],
+    ['Server error (HTTP status 429): slow down', true],
+    ['Server error (HTTP status 413): no', false],
+    ['Server error (HTTP status 507): response is too large', false],
+    ['Server error (HTTP status 500): request is larger than 10485760 bytes', false],
+  ])('of %j without a code is %s', (message, passing) => {
+    expect(isPassing(neonError(message))).toBe(passing)
+  })
+
+  it.each([
+    [new TypeError('x is undefined'), false],
+    [new RangeError('Invalid time value'), false],
+    [faultOf(() => v.parse(v.string(), 1)), false],
+    [new DOMException('The operation was aborted due to timeout', 'TimeoutError'), true],
+    [new Error('Network connection lost.'), true],
+  ])('of %s is %s', (error, passing) => {
+    expect(isPassing(error)).toBe(passing)
+    expect(isPassing(wrapped(error))).toBe(passing)
+  })
+})
+
+describe('query', () => {
+  it('makes a passing failure a 503 and leaves a bug what it is', async () => {
+    await expect(query(Promise.reject(neonError('lost', '')))).rejects.toMatchObject({ code: 'unavailable' })
+    await expect(query(Promise.reject(new TypeError('bug')))).rejects.toBeInstanceOf(TypeError)
+  })
+})
