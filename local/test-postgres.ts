@@ -32,6 +32,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
     WEBHOOK_SECRET_KEY: Buffer.alloc(32, 7).toString('base64'),
     FLUSH_INTERVAL_MS: '100',
     RESEND_AFTER_MS: '2000',
+    // Property tests of the Workers runtime read how long a campaign is to be, and a seed to repeat one.
+    PROPERTY_RUNS: process.env['PROPERTY_RUNS'] ?? (process.env['EDGEPULSE_LONG'] ? '3000' : '200'),
+    PROPERTY_SEED: process.env['PROPERTY_SEED'] ?? String(Date.now() % 1_000_000_000),
   })
   return async () => {
     await proxy.stop()

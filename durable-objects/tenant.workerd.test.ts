@@ -1,0 +1,319 @@
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
+import { env } from 'cloudflare:workers'
+import * as v from 'valibot'
+import { describe, expect, it, vi } from 'vitest'
+import { admin, createKey, createTenant, seriesBatch, type TestTenant } from '../worker/testing/tenant.ts'
+import { connect } from './connect-database.ts'
+import { Manifest } from './manifest.ts'
+import { TenantShard } from './tenant-shard.ts'
+
+const DAY_MS = 86_400_000
+const shardOf = (tenant: TestTenant, shard = 0) => env.TENANT_SHARD.getByName(`${tenant.id}/${shard}`)
+const controlOf = (tenant: TestTenant) => env.TENANT_CONTROL.getByName(tenant.id)
+const batch = (id: string, device = 'd', value = 1) => ({
+  ...{ batch_id: id, source: device, series: [{ device, metric: 'm', points: [[Date.now(), value]] }] },
+})
+
+async function manifestsOf(tenant: TestTenant): Promise<Manifest[]> {
+  const { objects } = await env.ARCHIVE.list({ prefix: `manifest/${tenant.id}/` })
+  return Promise.all(
+    objects.map(async ({ key }) => v.parse(Manifest, await (await env.ARCHIVE.get(key))?.json())),
+  )
+}
+
+const countRows = (tenant: TestTenant, table: string) =>
+  runInDurableObject(
+    shardOf(tenant),
+    (_, { storage }) => storage.sql.exec<{ n: number }>(`select count(*) as n from ${table}`).one().n,
+  )
+
+describe('manifests', () => {
+  it('list every accepted batch exactly once, with what was rejected, when the tenant is sealed', async () => {
+    const tenant = await createTenant()
+    const now = Date.now()
+    const points = [
+      [now, 1],
+      [now - 1000, null],
+      [now - 2000, 2],
+    ]
+    await tenant.ingest({ batch_id: 'mixed', series: [{ device: 'd', metric: 'm', points }] })
+    for (const id of ['a', 'b']) await tenant.ingest(batch(id))
+    await tenant.ingest(batch('a'))
+    expect((await admin('POST', `/tenants/${tenant.id}/seal`)).status).toBe(200)
+    await tenant.ingest(batch('c'))
+    expect((await admin('POST', `/tenants/${tenant.id}/seal`)).status).toBe(200)
+    const manifests = await manifestsOf(tenant)
+    const entries = manifests.flatMap(({ batches }) => batches)
+    expect(entries.map(({ batch_id }) => batch_id)).toEqual(['mixed', 'a', 'b', 'c'])
+    expect(entries[0]).toEqual({
+      batch_id: 'mixed',
+      sha256: (await env.ARCHIVE.head(`raw/${tenant.id}/mixed`))?.customMetadata?.['sha256'],
+      received_at: expect.stringMatching(/Z$/),
+      datapoints: 2,
+      min_ts: new Date(now - 2000).toISOString(),
+      max_ts: new Date(now).toISOString(),
+      rejected: [[1, 'null_value']],
+    })
+    expect(await countRows(tenant, 'journal')).toBe(0)
+  })
+
+  it('stay whole when the object dies between writing one and cutting its journal', async () => {
+    const tenant = await createTenant()
+    await tenant.ingest(batch('a'))
+    await runInDurableObject(shardOf(tenant), async (instance, { storage }) => {
+      await instance.seal()
+      const { key } = (await env.ARCHIVE.list({ prefix: `manifest/${tenant.id}/` })).objects[0]!
+      expect(key).toContain('/0-')
+      // The journal as it was before it was cut, as if the object had died right after the put.
+      const entry = (await (await env.ARCHIVE.get(key))!.json<Manifest>()).batches[0]!
+      storage.sql.exec(
+        'insert into journal values (1, ?, ?, ?)',
+        ...[Date.now(), JSON.stringify(entry), new Uint8Array(8)],
+      )
+    })
+    await tenant.ingest(batch('b'))
+    await admin('POST', `/tenants/${tenant.id}/seal`)
+    const ids = (await manifestsOf(tenant)).flatMap(({ batches }) => batches.map(({ batch_id }) => batch_id))
+    expect(ids).toEqual(['a', 'b'])
+    expect(await countRows(tenant, 'journal')).toBe(0)
+  })
+})
+
+describe('the limit of series', () => {
+  it('is exact: known series keep flowing, new ones beyond it are rejected alone', async () => {
+    const tenant = await createTenant({ plan: { series_limit: 3 } })
+    const now = Date.now()
+    const series = (names: string[]) => names.map((device) => ({ device, metric: 'm', points: [[now, 1]] }))
+    await tenant.ingest({ batch_id: '1', series: series(['a', 'b']) })
+    const answer = await tenant.ingest({ batch_id: '2', series: series(['a', 'c', 'd', 'e']) })
+    expect(answer.status).toBe(202)
+    const { datapoints, rejected, errors } = await answer.json<{
+      datapoints: number
+      rejected: number
+      errors: { path: string; code: string }[]
+    }>()
+    expect([datapoints, rejected]).toEqual([2, 2])
+    expect(errors.map(({ path, code }) => [path, code])).toEqual([
+      ['series[2].points[0]', 'series_limit'],
+      ['series[3].points[0]', 'series_limit'],
+    ])
+    const beyond = await tenant.ingest({ batch_id: '3', series: series(['f']) })
+    expect([beyond.status, (await beyond.json<{ code: string }>()).code]).toEqual([
+      400,
+      'no_datapoint_accepted',
+    ])
+    await evictDurableObject(shardOf(tenant))
+    expect((await tenant.ingest({ batch_id: '4', series: series(['a', 'b', 'c']) })).status).toBe(202)
+    const status = await (await tenant.get('/v1/status')).json()
+    expect(status).toMatchObject({
+      series_used: 3,
+      series_limit: 3,
+      warnings: [expect.stringContaining('All 3 series')],
+    })
+    await admin('PATCH', `/tenants/${tenant.id}`, { series_limit: 4 })
+    expect(await (await tenant.ingest({ batch_id: '3', series: series(['f']) })).json()).toMatchObject({
+      rejected: 0,
+    })
+  })
+
+  it('holds over shards and concurrent batches', async () => {
+    const tenant = await createTenant({ plan: { series_limit: 10, shards: 4 } })
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, (_, i) => tenant.ingest(batch(`b-${i}`, `device-${i % 20}`))),
+    )
+    expect(answers.filter(({ status }) => status === 202).length).toBeGreaterThanOrEqual(10)
+    expect((await controlOf(tenant).status()).seriesUsed).toBe(10)
+  })
+})
+
+describe('shards', () => {
+  it('grow while traffic runs, and a batch accepted before is a duplicate after', async () => {
+    const tenant = await createTenant()
+    const bodies = Array.from({ length: 16 }, (_, i) => batch(`b-${i}`, `gateway-${i}`))
+    for (const body of bodies) expect((await tenant.ingest(body)).status).toBe(202)
+    expect((await admin('PATCH', `/tenants/${tenant.id}`, { shards: 4 })).status).toBe(200)
+    await tenant.ingest(batch('tells-the-new-count', 'gateway-0'))
+    for (const body of bodies) expect((await tenant.ingest(body)).status).toBe(200)
+    for (let i = 0; i < 16; i += 1) {
+      expect((await tenant.ingest(batch(`later-${i}`, `gateway-${i}`))).status).toBe(202)
+    }
+    const homes = await Promise.all(
+      Array.from({ length: 16 }, async (_, i) => {
+        return (await env.ARCHIVE.head(`raw/${tenant.id}/later-${i}`))?.customMetadata?.['home_shard']
+      }),
+    )
+    expect(new Set(homes)).toEqual(new Set(['0', '1', '2', '3']))
+    const { total } = await (await tenant.get('/v1/usage')).json<{ total: object }>()
+    expect(total).toMatchObject({ batches: 33, datapoints: 33, duplicates: 16 })
+  })
+
+  it('accept one of two Workers’ tries, also when these believe different counts', async () => {
+    const tenant = await createTenant({ plan: { shards: 8 } })
+    const body = batch('both', 'gateway-5')
+    const [first, second] = await Promise.all([tenant.ingest(body), tenant.ingest(body)])
+    expect([first.status, second.status].sort()).toEqual([200, 202])
+  })
+
+  it('cannot be taken away', async () => {
+    const tenant = await createTenant({ plan: { shards: 2 } })
+    expect((await admin('PATCH', `/tenants/${tenant.id}`, { shards: 1 })).status).toBe(400)
+  })
+})
+
+describe('the dedupe horizon', () => {
+  it('forgets a batch after retention + 1 day, and nothing of it can come in again, also with a longer retention', async () => {
+    const tenant = await createTenant({ plan: { retention_days: 2 } })
+    const old = Date.now() - 3.5 * DAY_MS
+    const body = {
+      batch_id: 'old',
+      series: [{ device: 'd', metric: 'm', points: [[Date.now() - DAY_MS, 1]] }],
+    }
+    expect((await tenant.ingest(body)).status).toBe(202)
+    await runInDurableObject(shardOf(tenant), (instance, { storage }) => {
+      storage.sql.exec('update batches set received_at = ?, persisted_at = ?', old, old)
+      storage.sql.exec(`delete from meta where key = 'dedupe'`)
+      return instance
+    })
+    await evictDurableObject(shardOf(tenant))
+    await vi.waitFor(
+      async () => {
+        await runDurableObjectAlarm(shardOf(tenant))
+        expect(await countRows(tenant, 'batches')).toBe(0)
+      },
+      { timeout: 10_000, interval: 200 },
+    )
+    await admin('PATCH', `/tenants/${tenant.id}`, { retention_days: 30 })
+    const points = [
+      [Date.now() - 3.2 * DAY_MS, 1],
+      [Date.now() - 1000, 2],
+    ]
+    const answer = await tenant.ingest({ batch_id: 'late', series: [{ device: 'd', metric: 'm', points }] })
+    expect(await answer.json()).toMatchObject({
+      ...{ datapoints: 1, rejected: 1 },
+      errors: [{ path: 'series[0].points[0]', code: 'timestamp_too_old' }],
+    })
+  })
+
+  it('keeps a batch that has not been stored yet, however old', async () => {
+    const tenant = await createTenant({ plan: { retention_days: 2 } })
+    const send = vi.spyOn(Object.getPrototypeOf(env.BATCHES), 'send').mockRejectedValue(new Error('away'))
+    const sendBatch = vi
+      .spyOn(Object.getPrototypeOf(env.BATCHES), 'sendBatch')
+      .mockRejectedValue(new Error('away'))
+    await tenant.ingest(batch('pending'))
+    await runInDurableObject(shardOf(tenant), (_, { storage }) => {
+      storage.sql.exec('update batches set received_at = ?', Date.now() - 10 * DAY_MS)
+      storage.sql.exec(`delete from meta where key = 'dedupe'`)
+    })
+    await evictDurableObject(shardOf(tenant))
+    await vi.waitFor(async () => {
+      await runDurableObjectAlarm(shardOf(tenant))
+      const swept = await runInDurableObject(shardOf(tenant), (_, { storage }) =>
+        storage.sql.exec(`select 1 from meta where key = 'dedupe'`).toArray(),
+      )
+      expect(swept).toHaveLength(1)
+    }, 10_000)
+    expect(await countRows(tenant, 'batches')).toBe(1)
+    send.mockRestore()
+    sendBatch.mockRestore()
+  })
+})
+
+describe('keys', () => {
+  it('rotate with an overlap in which old and new both work, and the old one ends with it', async () => {
+    const tenant = await createTenant()
+    await tenant.ingest(batch('before'))
+    const path = `/tenants/${tenant.id}/keys/${tenant.keyId}/rotate`
+    const rotated = await (await admin('POST', path, { overlap_seconds: 3600 })).json<{
+      key: string
+      scopes: string[]
+    }>()
+    expect(rotated.scopes).toEqual(['ingest', 'read', 'manage'])
+    const headers = { 'x-api-key': rotated.key }
+    expect((await tenant.ingest(batch('old key'.replace(' ', '-')))).status).toBe(202)
+    expect((await tenant.ingest(batch('new-key'), { headers })).status).toBe(202)
+    const again = await createTenant()
+    const now = await admin('POST', `/tenants/${again.id}/keys/${again.keyId}/rotate`, { overlap_seconds: 0 })
+    expect(now.status).toBe(201)
+    expect((await again.ingest(batch('x'))).status).toBe(401)
+    expect((await again.get('/v1/devices')).status).toBe(401)
+  })
+
+  it('that is revoked between the archiving and the admission of a batch does not get it in', async () => {
+    const tenant = await createTenant()
+    await tenant.ingest(batch('warm-up'))
+    const prototype = Object.getPrototypeOf(env.ARCHIVE)
+    const realPut = prototype.put
+    const put = vi.spyOn(prototype, 'put').mockImplementation(async function (
+      this: R2Bucket,
+      ...args: unknown[]
+    ) {
+      const stored = await realPut.apply(this, args)
+      expect((await admin('DELETE', `/tenants/${tenant.id}/keys/${tenant.keyId}`)).status).toBe(204)
+      return stored
+    })
+    const answer = await tenant.ingest(batch('too-late'))
+    put.mockRestore()
+    expect(answer.status).toBe(401)
+    expect(await env.ARCHIVE.head(`raw/${tenant.id}/too-late`)).toBeNull()
+    const reader = await createKey(tenant.id, ['read'])
+    const { total } = await (await reader.get('/v1/usage')).json<{ total: object }>()
+    expect(total).toMatchObject({ batches: 1 })
+  })
+
+  it('are told to a shard that did not answer at first, before long', async () => {
+    const tenant = await createTenant()
+    await tenant.ingest(batch('warm-up'))
+    const apply = vi.spyOn(TenantShard.prototype, 'applyConfig').mockImplementationOnce(() => {
+      throw new Error('the shard is restarting')
+    })
+    const path = `/tenants/${tenant.id}/keys/${tenant.keyId}`
+    expect((await admin('DELETE', path)).status).toBe(503)
+    expect((await tenant.ingest(batch('meanwhile'))).status).toBe(202)
+    await vi.waitFor(() => expect(apply).toHaveBeenCalledTimes(2), { timeout: 10_000, interval: 100 })
+    expect((await tenant.ingest(batch('after'))).status).toBe(401)
+    apply.mockRestore()
+  })
+})
+
+describe('deleting a tenant', () => {
+  it('refuses its keys at once and leaves nothing of it in objects, archive and database', async () => {
+    const tenant = await createTenant({ plan: { shards: 2 } })
+    const other = await createTenant()
+    const sql = connect(env)
+    for (let i = 0; i < 6; i += 1) await tenant.ingest(batch(`b-${i}`, `gateway-${i}`))
+    await other.ingest(seriesBatch('stays'))
+    await vi.waitFor(
+      async () => {
+        const [row] = await sql`select count(*)::int as n from batches where tenant_id = ${tenant.id}`
+        expect(row).toEqual({ n: 6 })
+      },
+      { timeout: 20_000, interval: 200 },
+    )
+    await admin('POST', `/tenants/${tenant.id}/seal`)
+    const answer = await admin('DELETE', `/tenants/${tenant.id}`)
+    expect([answer.status, (await answer.json<{ state: string }>()).state]).toEqual([202, 'deleting'])
+    expect((await tenant.ingest(batch('after'))).status).toBe(401)
+    await vi.waitFor(async () => expect((await admin('GET', `/tenants/${tenant.id}`)).status).toBe(404), {
+      ...{ timeout: 20_000, interval: 200 },
+    })
+    for (const prefix of ['raw', 'manifest']) {
+      expect((await env.ARCHIVE.list({ prefix: `${prefix}/${tenant.id}/` })).objects).toEqual([])
+    }
+    for (const table of [
+      'datapoints',
+      'batches',
+      'devices',
+      'metrics',
+      'window_aggregates',
+      'api_keys',
+      'usage_daily',
+    ]) {
+      const rows = await sql.query(`select 1 from ${table} where tenant_id = $1`, [tenant.id])
+      expect([table, rows.length]).toEqual([table, 0])
+    }
+    await vi.waitFor(async () => expect(await controlOf(tenant).describe()).toBeUndefined(), 10_000)
+    expect((await other.get('/v1/batches/stays')).status).toBe(200)
+    expect((await tenant.ingest(batch('much-later'))).status).toBe(401)
+  })
+})
