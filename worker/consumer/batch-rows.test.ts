@@ -87,7 +87,21 @@ describe('batchRows', () => {
     expect(rows.devices.externalId.sort()).toEqual(['a', 'b'])
     const a = rows.metrics.id.indexOf(metricIdOf(TENANT, 'a', 'm'))
     expect([rows.metrics.lastMs[a], rows.metrics.unit[a]]).toEqual([7, 'u20'])
+    expect(rows.metrics.unitVersion[a]).toBe(versionOf(20, 'x'))
     expect(rows.devices.lastSeenMs).toEqual([20, 20])
+  })
+
+  it('orders devices and metrics by id and datapoints by metric and timestamp, so that writers do not deadlock', () => {
+    fc.assert(
+      fc.property(batches, (sent) => {
+        const { devices, metrics } = batchRows(TENANT, sent)
+        expect(devices.id).toEqual([...devices.id].sort())
+        expect(metrics.id).toEqual([...metrics.id].sort())
+        const rows = rowsOf(sent)
+        const sorted = [...rows].sort((a, b) => (a[0] === b[0] ? a[1] - b[1] : a[0] < b[0] ? -1 : 1))
+        expect(rows).toEqual(sorted)
+      }),
+    )
   })
 })
 
