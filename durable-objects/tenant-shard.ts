@@ -202,6 +202,11 @@ export class TenantShard extends DurableObject<Env> {
     return { lastBatchAt, batchesPending: n, oldestPendingAt: oldest, openWindows }
   }
 
+  /** Memory that open windows hold, roughly. */
+  stateBytes(): number {
+    return this.#state.windows.bytes
+  }
+
   /** Writes everything accepted so far into the archive's manifests; one at a time, whoever asks. */
   async seal(): Promise<void> {
     if (this.#state.replayBytes > 0) await this.#flush(Date.now())
