@@ -36,6 +36,10 @@ export async function inTransaction<T>(pool: pg.Pool, work: (db: Database) => Pr
   }
 }
 
+/** Epoch ms as a timestamptz parameter; infinities as Postgres' own. */
+export const instant = (ms: number) =>
+  Number.isFinite(ms) ? new Date(ms) : ms < 0 ? '-infinity' : 'infinity'
+
 /** Whether a failure says that Postgres could not be reached or is going away, not that the work is wrong. */
 export function isUnreachable(error: unknown): boolean {
   if (error instanceof AggregateError) return error.errors.some(isUnreachable)
