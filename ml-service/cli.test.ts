@@ -1,5 +1,7 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { migrate } from '../migrations/migrate.ts'
+import { scratchDatabase } from '../migrations/scratch-database.ts'
 import { runCli } from './test/run-cli.ts'
 import { addRule, SECRET_KEY } from './test/seed-alerting.ts'
 import { type SeededTenant, seedTenant } from './test/seed-tenant.ts'
@@ -7,14 +9,21 @@ import { steadyPoints, WINDOW } from './test/synthetic.ts'
 
 const START = Date.UTC(2026, 0, 1)
 
+// Some commands work on everything there is, so these tests have a database of their own.
+let scratch: Awaited<ReturnType<typeof scratchDatabase>>
 let pool: pg.Pool
-beforeAll(() => {
-  pool = new pg.Pool({ connectionString: inject('databaseUrl'), max: 4 })
+beforeAll(async () => {
+  scratch = await scratchDatabase(inject('databaseUrl'))
+  await migrate(scratch.url)
+  pool = new pg.Pool({ connectionString: scratch.url, max: 4 })
 })
-afterAll(() => pool.end())
+afterAll(async () => {
+  await pool.end()
+  await scratch.drop()
+})
 
 const environment = (tenant: SeededTenant) => ({
-  DATABASE_URL: inject('databaseUrl'),
+  DATABASE_URL: scratch.url,
   MODEL_DIR: tenant.modelDir,
   WEBHOOK_SECRET_KEY: SECRET_KEY,
 })

@@ -1,18 +1,26 @@
 import pg from 'pg'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
+import { migrate } from '../../migrations/migrate.ts'
+import { scratchDatabase } from '../../migrations/scratch-database.ts'
 import { type Point, seedTenant } from '../test/seed-tenant.ts'
 import { applyRetention } from './apply-retention.ts'
 import { dropPartition, selectPartitions } from './retention-sql.ts'
 
 const DAY = 86_400_000
-// Far from other tests' data: their tenants keep 30 days by the same clock.
 const NOW = Date.UTC(2001, 5, 15, 12)
 
+// Retention works on every tenant, so these tests have a database of their own.
+let scratch: Awaited<ReturnType<typeof scratchDatabase>>
 let pool: pg.Pool
-beforeAll(() => {
-  pool = new pg.Pool({ connectionString: inject('databaseUrl'), max: 4 })
+beforeAll(async () => {
+  scratch = await scratchDatabase(inject('databaseUrl'))
+  await migrate(scratch.url)
+  pool = new pg.Pool({ connectionString: scratch.url, max: 4 })
 })
-afterAll(() => pool.end())
+afterAll(async () => {
+  await pool.end()
+  await scratch.drop()
+})
 
 const count = async (table: string, tenantId: string) =>
   (await pool.query(`select 1 from ${table} where tenant_id = $1`, [tenantId])).rowCount
