@@ -49,6 +49,11 @@ export function isUnreachable(error: unknown): boolean {
   return /connection terminated|timeout exceeded when trying to connect|connection error/i.test(error.message)
 }
 
+/** Whether Postgres chose this transaction to give way to another: the same again will do. */
+export function isConflict(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === '40001' || error.code === '40P01')
+}
+
 const CONNECTION_ERRORS = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
