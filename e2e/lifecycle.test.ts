@@ -77,7 +77,10 @@ describe('npm run dev', () => {
     const elsewhere = await makePlace()
     const dev = run('local/dev.ts', elsewhere)
     await expect
-      .poll(() => existsSync(path.join(elsewhere.stateDir, 'postgres.log')), { interval: 10 })
+      .poll(() => existsSync(path.join(elsewhere.stateDir, 'postgres.log')), {
+        timeout: 20_000,
+        interval: 10,
+      })
       .toBe(true)
     const processes = processTree(dev.child.pid!)
     dev.child.kill('SIGTERM')
@@ -104,7 +107,7 @@ describe('npm run dev', () => {
     const elsewhere = await makePlace()
     const dev = run('local/dev.ts', elsewhere)
     await expect
-      .poll(() => existsSync(path.join(elsewhere.stateDir, 'postgres')), { interval: 10 })
+      .poll(() => existsSync(path.join(elsewhere.stateDir, 'postgres')), { timeout: 20_000, interval: 10 })
       .toBe(true)
     const processes = processTree(dev.child.pid!)
     // A deletion meets files that are still being written; a person would repeat it as well.

@@ -1,11 +1,12 @@
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
 import { localVariables } from './ml.ts'
 
 function stateFolder(files: Record<string, object>): string {
   const dir = mkdtempSync(path.join(tmpdir(), 'edgepulse-state-'))
+  onTestFinished(() => rmSync(dir, { recursive: true }))
   for (const [name, content] of Object.entries(files))
     writeFileSync(path.join(dir, name), JSON.stringify(content))
   return dir
