@@ -2,7 +2,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { expect } from 'vitest'
+import { expect, vi } from 'vitest'
 import { type DevFile, readDevFile } from '../local/dev-file.ts'
 import { freePort } from '../local/ports.ts'
 import { identify, isAlive, type ProcessIdentity } from '../local/process-identity.ts'
@@ -54,14 +54,13 @@ export function run(script: string, { environment }: Place): Run {
 }
 
 /** Waits for dev.json, which is written once every part answers. */
-export async function untilReady({ output, child }: Run, { stateDir }: Place): Promise<DevFile> {
-  await expect
-    .poll(() => readDevFile(stateDir) ?? (child.exitCode === null ? output() : `ended: ${output()}`), {
-      timeout: 60_000,
-      interval: 50,
-    })
-    .toMatchObject({ pids: expect.anything() })
-  return readDevFile(stateDir)!
+export function untilReady({ output, child }: Run, { stateDir }: Place): Promise<DevFile> {
+  const look = () => {
+    const file = readDevFile(stateDir)
+    if (!file) throw new Error(`${child.exitCode === null ? 'not ready yet' : 'ended'}: ${output()}`)
+    return file
+  }
+  return vi.waitFor(look, { timeout: 60_000, interval: 50 })
 }
 
 /** `pid` and everything it started, however deep. */
