@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, vi } from 'vitest'
@@ -65,14 +65,29 @@ export function untilReady({ output, child }: Run, { stateDir }: Place): Promise
 
 /** `pid` and everything it started, however deep. */
 export function processTree(pid: number): ProcessIdentity[] {
-  const { stdout } = spawnSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' })
-  const pairs = stdout
-    .trim()
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/).map(Number))
+  const parents = parentsOfAll()
   const found = [pid]
-  for (const parent of found) for (const [child, of] of pairs) if (of === parent && child) found.push(child)
+  for (const parent of found) for (const [child, of] of parents) if (of === parent) found.push(child)
   return found.map(identify).filter((identity) => identity !== undefined)
+}
+
+/** Every process with its parent. Not every Linux has `ps`; nothing else has /proc. */
+function parentsOfAll(): [number, number][] {
+  if (!existsSync('/proc/self/stat')) {
+    const { stdout } = spawnSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' })
+    return [...stdout.matchAll(/(\d+)\s+(\d+)/g)].map(([, pid, parent]) => [Number(pid), Number(parent)])
+  }
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((pid) => [Number(pid), parentFromProc(pid)])
+}
+
+function parentFromProc(pid: string): number {
+  try {
+    return Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ')[1])
+  } catch {
+    return 0 // it has just gone
+  }
 }
 
 /** Waits until none of `processes` is left. */
