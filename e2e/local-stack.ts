@@ -37,7 +37,8 @@ export function run(script: string, { environment }: Place): Run {
   const { NODE_ENV: _, VITEST: __, ...own } = process.env
   const child = spawn('node', [path.join(ROOT, 'local', 'run.mjs'), script], {
     cwd: ROOT,
-    env: { ...own, ...environment },
+    // As npm would, so that a stack does not outlive a test runner that is killed.
+    env: { ...own, npm_lifecycle_event: 'e2e', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''
