@@ -7,6 +7,7 @@ import { defineConfig } from 'vitest/config'
  */
 export default defineConfig({
   test: {
+    silent: 'passed-only', // the logs of the Worker under test tell nothing when all is well
     globalSetup: ['./local/test-postgres.ts'],
     projects: [
       {

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { expect } from 'vitest'
+import { expect, vi } from 'vitest'
 import { type DevFile, readDevFile } from '../local/dev-file.ts'
 import { freePort } from '../local/ports.ts'
 import { identify, isAlive, type ProcessIdentity } from '../local/process-identity.ts'
@@ -37,7 +37,8 @@ export function run(script: string, { environment }: Place): Run {
   const { NODE_ENV: _, VITEST: __, ...own } = process.env
   const child = spawn('node', [path.join(ROOT, 'local', 'run.mjs'), script], {
     cwd: ROOT,
-    env: { ...own, ...environment },
+    // As npm would, so that a stack does not outlive a test runner that is killed.
+    env: { ...own, npm_lifecycle_event: 'e2e', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''
@@ -54,26 +55,40 @@ export function run(script: string, { environment }: Place): Run {
 }
 
 /** Waits for dev.json, which is written once every part answers. */
-export async function untilReady({ output, child }: Run, { stateDir }: Place): Promise<DevFile> {
-  await expect
-    .poll(() => readDevFile(stateDir) ?? (child.exitCode === null ? output() : `ended: ${output()}`), {
-      timeout: 60_000,
-      interval: 50,
-    })
-    .toMatchObject({ pids: expect.anything() })
-  return readDevFile(stateDir)!
+export function untilReady({ output, child }: Run, { stateDir }: Place): Promise<DevFile> {
+  const look = () => {
+    const file = readDevFile(stateDir)
+    if (!file) throw new Error(`${child.exitCode === null ? 'not ready yet' : 'ended'}: ${output()}`)
+    return file
+  }
+  return vi.waitFor(look, { timeout: 60_000, interval: 50 })
 }
 
 /** `pid` and everything it started, however deep. */
 export function processTree(pid: number): ProcessIdentity[] {
-  const { stdout } = spawnSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' })
-  const pairs = stdout
-    .trim()
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/).map(Number))
+  const parents = parentsOfAll()
   const found = [pid]
-  for (const parent of found) for (const [child, of] of pairs) if (of === parent && child) found.push(child)
+  for (const parent of found) for (const [child, of] of parents) if (of === parent) found.push(child)
   return found.map(identify).filter((identity) => identity !== undefined)
+}
+
+/** Every process with its parent. Not every Linux has `ps`; nothing else has /proc. */
+function parentsOfAll(): [number, number][] {
+  if (!existsSync('/proc/self/stat')) {
+    const { stdout } = spawnSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' })
+    return [...stdout.matchAll(/(\d+)\s+(\d+)/g)].map(([, pid, parent]) => [Number(pid), Number(parent)])
+  }
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((pid) => [Number(pid), parentFromProc(pid)])
+}
+
+function parentFromProc(pid: string): number {
+  try {
+    return Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ')[1])
+  } catch {
+    return 0 // it has just gone
+  }
 }
 
 /** Waits until none of `processes` is left. */

@@ -1,7 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, openSync, renameSync, statSync } from 'node:fs'
 import { Socket } from 'node:net'
 import path from 'node:path'
+
+/** A log that has grown past this is put aside when its program is next started. */
+const LOG_LIMIT_BYTES = 16 * 1024 * 1024
 
 export interface ChildOptions {
   command: string
@@ -14,8 +17,6 @@ export interface ChildOptions {
   gid?: number
   /** Also open a channel: the child can tell when this process has died, and both can send messages. */
   ipc?: boolean
-  /** Stay in the terminal's process group, where Ctrl-C reaches it directly. */
-  attached?: boolean
 }
 
 export interface Child {
@@ -32,11 +33,13 @@ export interface Child {
  * then ends its children in order.
  */
 export async function startChild(options: ChildOptions): Promise<Child> {
-  const { command, args, logFile, ipc = false, attached = false, ...rest } = options
+  const { command, args, logFile, ipc = false, ...rest } = options
+  if ((statSync(logFile, { throwIfNoEntry: false })?.size ?? 0) > LOG_LIMIT_BYTES)
+    renameSync(logFile, `${logFile}.old`)
   const log = openSync(logFile, 'a', 0o600)
   const child = spawn(command, args, {
     ...rest,
-    detached: !attached,
+    detached: true,
     stdio: ['ignore', log, log, ...(ipc ? (['ipc'] as const) : [])],
   })
   closeSync(log)

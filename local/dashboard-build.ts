@@ -17,10 +17,14 @@ export async function buildDashboard(options: ToolOptions): Promise<void> {
   const old = `${made}-old`
   try {
     await runTool('vite', ['build', 'dashboard', '--outDir', made, '--logLevel', 'warn'], options)
-    if (existsSync(DIST)) await rename(DIST, old)
-    await rename(made, DIST)
+    await swap(made, old).catch(() => swap(made, old)) // another build may have come between the two renames
   } finally {
-    await rm(made, { recursive: true, force: true })
-    await rm(old, { recursive: true, force: true })
+    for (const place of [made, old]) await rm(place, { recursive: true, force: true })
   }
+}
+
+async function swap(made: string, old: string): Promise<void> {
+  await rm(old, { recursive: true, force: true })
+  if (existsSync(DIST)) await rename(DIST, old)
+  await rename(made, DIST)
 }

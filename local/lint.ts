@@ -1,4 +1,4 @@
 // `npm run lint`: types, rules and format.
 import { runSteps, STATIC_STEPS } from './steps.ts'
 
-process.exitCode = runSteps(STATIC_STEPS)
+process.exitCode = await runSteps(STATIC_STEPS)

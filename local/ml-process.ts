@@ -4,7 +4,7 @@ import { untilAnswers } from './answers.ts'
 import { startChild } from './child.ts'
 import type { RunningPart } from './part.ts'
 import { freePort } from './ports.ts'
-import { ROOT } from './settings.ts'
+import { NODE, ROOT } from './settings.ts'
 
 export interface MlOptions {
   environment: Record<string, string>
@@ -18,7 +18,7 @@ export interface MlOptions {
 export async function startMl(options: MlOptions): Promise<RunningPart> {
   const port = await freePort()
   const child = await startChild({
-    command: process.execPath,
+    command: NODE,
     args: [
       ...['--import', fileURLToPath(new URL('./end-with-parent.ts', import.meta.url))],
       ...[path.join(ROOT, 'ml-service', 'cli.ts'), 'serve', '--every', String(options.every)],

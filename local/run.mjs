@@ -49,6 +49,7 @@ function run(file, args) {
     env: { ...process.env, PATH: `${bin}${path.delimiter}${process.env.PATH}` },
   })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  if (process.env['npm_lifecycle_event']) onOrphaned(() => child.kill('SIGTERM')) // npm itself was killed
   child.on('error', (error) => {
     console.error(`Cannot run the project's Node: ${error.message}. Delete node_modules and run this again.`)
     process.exitCode = 1
@@ -56,6 +57,11 @@ function run(file, args) {
   child.on('exit', (code, signal) => {
     process.exitCode = signal ? 1 : (code ?? 1)
   })
+}
+
+function onOrphaned(end) {
+  const parent = process.ppid
+  setInterval(() => process.ppid === parent || end(), 1000).unref()
 }
 
 install()

@@ -37,6 +37,9 @@ export interface Settings {
   environment: Record<string, string>
 }
 
+/** The Node that the project brings; the one that runs this may be older. */
+export const NODE = path.join(ROOT, 'node_modules', '.bin', 'node')
+
 /** A setting that cannot be used; its message is one sentence for the person at the terminal. */
 export class SettingsError extends Error {}
 

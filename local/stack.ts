@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { migrate } from '../migrations/migrate.ts'
 import { buildDashboard, isDashboardStale } from './dashboard-build.ts'
 import { writeDevFile } from './dev-file.ts'
@@ -62,7 +63,8 @@ export class Stack {
       const lost = this.#lostFolder()
       if (lost) onLost(lost)
     }, 500)
-    await this.#startParts().catch((error) => {
+    await this.#startParts().catch(async (error) => {
+      await sleep(300) // a deletion that is under way reaches everything
       throw this.#lostFolder() ?? error // the reason behind whatever failed
     })
     this.#writeDevFile()

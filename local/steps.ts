@@ -1,39 +1,69 @@
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import path from 'node:path'
+import { buildDashboard } from './dashboard-build.ts'
 import { QUIET_TOOLS } from './quiet-tools.ts'
-import { ROOT } from './settings.ts'
+import { NODE, ROOT, readEnvironment } from './settings.ts'
 
-/** One command of a longer check, shown by its title. */
+/** A part of a longer check, shown by its title; resolves with its exit code. */
 export interface Step {
   title: string
-  /** A program of node_modules/.bin. */
-  tool: string
-  args: string[]
-  env?: Record<string, string>
+  run(): Promise<number>
+}
+
+/** A program of node_modules/.bin in the repository's root, its output shown as it comes. */
+export function toolStep(
+  title: string,
+  name: string,
+  args: string[],
+  env: Record<string, string> = {},
+): Step {
+  return {
+    title,
+    run: () => {
+      const child = spawn(NODE, [path.join(ROOT, 'node_modules', '.bin', name), ...args], {
+        cwd: ROOT,
+        stdio: 'inherit',
+        env: { ...process.env, ...QUIET_TOOLS, ...env },
+      })
+      const pass = (signal: NodeJS.Signals) => child.kill(signal)
+      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, pass)
+      return new Promise((resolve, reject) => {
+        child.once('error', reject)
+        child.once('close', (code) => resolve(code ?? 1))
+      })
+    },
+  }
 }
 
 /** Types, with one project for what runs in each place, and lint. */
 export const STATIC_STEPS: Step[] = [
-  { title: 'types: Node', tool: 'tsc', args: ['-p', 'tsconfig.json'] },
-  { title: 'types: Worker', tool: 'tsc', args: ['-p', 'worker/tsconfig.json'] },
-  { title: 'types: dashboard', tool: 'tsc', args: ['-p', 'dashboard/tsconfig.json'] },
-  { title: 'lint and format', tool: 'biome', args: ['check'] },
+  toolStep('types: Node', 'tsc', ['-p', 'tsconfig.json']),
+  toolStep('types: Worker', 'tsc', ['-p', 'worker/tsconfig.json']),
+  toolStep('types: dashboard', 'tsc', ['-p', 'dashboard/tsconfig.json']),
+  toolStep('lint and format', 'biome', ['check']),
 ]
 
-/** Runs the steps in order up to the first that fails, and returns its exit code, or 0. */
-export function runSteps(steps: Step[]): number {
-  for (const { title, tool, args, env = {} } of steps) {
+export const DASHBOARD_STEP: Step = {
+  title: 'dashboard build',
+  run: () =>
+    buildDashboard({ environment: readEnvironment(process.env) }).then(
+      () => 0,
+      (error: Error) => {
+        console.error(error.message)
+        return 1
+      },
+    ),
+}
+
+/** Runs the steps in order up to the first that fails, and resolves with its exit code, or 0. */
+export async function runSteps(steps: Step[]): Promise<number> {
+  for (const { title, run } of steps) {
     const begun = performance.now()
     console.log(`▶ ${title}`)
-    const { status, error } = spawnSync(path.join(ROOT, 'node_modules', '.bin', tool), args, {
-      cwd: ROOT,
-      stdio: 'inherit',
-      env: { ...process.env, ...QUIET_TOOLS, ...env },
-    })
-    if (error) console.error(`${tool} cannot be run: ${error.message}`)
-    if (status !== 0) {
+    const code = await run()
+    if (code !== 0) {
       console.error(`✗ ${title}`)
-      return status ?? 1
+      return code
     }
     console.log(`✓ ${title} (${((performance.now() - begun) / 1000).toFixed(1)} s)`)
   }

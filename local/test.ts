@@ -5,33 +5,23 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import * as v from 'valibot'
 import { readJson } from './atomic-file.ts'
-import { runSteps, STATIC_STEPS } from './steps.ts'
+import { DASHBOARD_STEP, runSteps, STATIC_STEPS, toolStep } from './steps.ts'
 
 const reportSchema = v.object({ numPassedTests: v.number(), numFailedTests: v.number() })
 
 const args = process.argv.slice(2)
-const isLong = args.includes('--long')
 const dir = mkdtempSync(path.join(tmpdir(), 'edgepulse-report-'))
-const reportFile = path.join(dir, 'report.json')
+const report = path.join(dir, 'report.json')
+const vitestArgs = ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+const long: Record<string, string> = args.includes('--long') ? { EDGEPULSE_LONG: '1' } : {}
 try {
-  const code = runSteps([
+  process.exitCode = await runSteps([
     ...STATIC_STEPS,
-    { title: 'dashboard build', tool: 'vite', args: ['build', 'dashboard', '--logLevel', 'warn'] },
-    {
-      title: 'tests',
-      tool: 'vitest',
-      args: [
-        'run',
-        ...['--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`],
-        ...args.filter((arg) => arg !== '--long'),
-      ],
-      ...(isLong ? { env: { EDGEPULSE_LONG: '1' } } : {}),
-    },
+    DASHBOARD_STEP,
+    toolStep('tests', 'vitest', [...vitestArgs, ...args.filter((arg) => arg !== '--long')], long),
   ])
-  const report = readJson(reportFile, reportSchema)
-  if (report) console.log(`${report.numPassedTests} passed, ${report.numFailedTests} failed`)
-  // A file that cannot even be loaded fails no test of its own.
-  process.exitCode = code
+  const counts = readJson(report, reportSchema)
+  if (counts) console.log(`${counts.numPassedTests} passed, ${counts.numFailedTests} failed`)
 } finally {
   rmSync(dir, { recursive: true, force: true })
 }

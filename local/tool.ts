@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import path from 'node:path'
-import { ROOT } from './settings.ts'
+import { NODE, ROOT } from './settings.ts'
 
 export interface ToolOptions {
   environment: Record<string, string>
@@ -10,7 +10,7 @@ export interface ToolOptions {
 
 /** Runs a program of node_modules/.bin in the repository's root. Throws with its output when it fails. */
 export async function runTool(name: string, args: string[], options: ToolOptions): Promise<void> {
-  const child = spawn(process.execPath, [path.join(ROOT, 'node_modules', '.bin', name), ...args], {
+  const child = spawn(NODE, [path.join(ROOT, 'node_modules', '.bin', name), ...args], {
     cwd: ROOT,
     env: options.environment,
     ...(options.signal ? { signal: options.signal } : {}),

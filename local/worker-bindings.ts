@@ -9,6 +9,14 @@ export interface BindingOptions {
   allowPrivateWebhooks: boolean
 }
 
+/** Taken from the environment where it sets them. */
+const PASSED_ON = [
+  'API_KEY_MAC_SECRET_PREVIOUS',
+  'FLUSH_INTERVAL_MS',
+  'RESEND_AFTER_MS',
+  'WEBHOOK_ALLOW_PRIVATE',
+]
+
 /** Variables and secrets of the Worker in a local run; the rest is as wrangler.toml has it. */
 export function workerBindings(options: BindingOptions): Record<string, string> {
   const { environment, secrets, databaseUrl, proxyPort, allowPrivateWebhooks } = options
@@ -18,7 +26,7 @@ export function workerBindings(options: BindingOptions): Record<string, string> 
     // Somebody is watching: closed windows need not wait for company, as they do where each flush costs money.
     FLUSH_INTERVAL_MS: '2000',
   }
-  for (const name of ['API_KEY_MAC_SECRET_PREVIOUS', 'FLUSH_INTERVAL_MS', 'RESEND_AFTER_MS']) {
+  for (const name of PASSED_ON) {
     const value = environment[name]
     if (value !== undefined) bindings[name] = value
   }

@@ -5,6 +5,7 @@ import { type Child, endWithThisProcess, startChild } from './child.ts'
 import type { RunningPart } from './part.ts'
 import { endLeftover, identify, type ProcessIdentity } from './process-identity.ts'
 import { QUIET_TOOLS } from './quiet-tools.ts'
+import { NODE } from './settings.ts'
 import { type RunnerOptions, runnerMessageSchema } from './worker-runner-options.ts'
 
 export interface WorkerOptions {
@@ -19,7 +20,7 @@ export interface WorkerOptions {
 export async function startWorker(options: WorkerOptions): Promise<RunningPart> {
   const { environment, logFile, onSpawn } = options
   const runner = await startChild({
-    command: process.execPath,
+    command: NODE,
     args: [fileURLToPath(new URL('./worker-runner.ts', import.meta.url))],
     // wrangler looks for the secrets that wrangler.toml requires in the environment.
     env: { ...environment, ...QUIET_TOOLS, ...options.runner.bindings },

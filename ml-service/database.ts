@@ -36,6 +36,10 @@ export async function inTransaction<T>(pool: pg.Pool, work: (db: Database) => Pr
   }
 }
 
+/** Epoch ms as a timestamptz parameter; infinities as Postgres' own. */
+export const instant = (ms: number) =>
+  Number.isFinite(ms) ? new Date(ms) : ms < 0 ? '-infinity' : 'infinity'
+
 /** Whether a failure says that Postgres could not be reached or is going away, not that the work is wrong. */
 export function isUnreachable(error: unknown): boolean {
   if (error instanceof AggregateError) return error.errors.some(isUnreachable)
@@ -43,6 +47,11 @@ export function isUnreachable(error: unknown): boolean {
   const code = 'code' in error ? String(error.code) : ''
   if (/^(08|57P0|53)/.test(code) || CONNECTION_ERRORS.has(code)) return true
   return /connection terminated|timeout exceeded when trying to connect|connection error/i.test(error.message)
+}
+
+/** Whether Postgres chose this transaction to give way to another: the same again will do. */
+export function isConflict(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === '40001' || error.code === '40P01')
 }
 
 const CONNECTION_ERRORS = new Set([

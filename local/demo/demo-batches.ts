@@ -28,7 +28,7 @@ export function demoBatches(series: DemoSeries[], anchor: number): DemoBatch[][]
   return sources.map((source) => {
     const own = series.filter((one) => one.source === source)
     const batches = buffers(own, BUFFER_MS[source] ?? DEFAULT_BUFFER_MS).map((buffer, i, all) => {
-      const isLate = i % 10 === 4 && i < all.length - 10
+      const isLate = i % 10 === 4 && i < all.length - 3
       return {
         isLate,
         batch: encode(buffer, { id: `demo-${anchor / 1000}-${source}-${i}`, source, i, isLate }),

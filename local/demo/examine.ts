@@ -20,6 +20,8 @@ export interface Facts {
   stored: Stored
   detections: Detection[]
   anomalies: number
+  /** Those of them that lie in a labelled failure. */
+  labelled: number
   /** Deliveries of alerts that the API calls delivered and the receiver has verified. */
   delivered: number
   /** Deliveries that still wait for an attempt. */
@@ -49,7 +51,7 @@ export async function examine(parts: DemoParts): Promise<Facts> {
   const { api, state, receiver } = parts
   const day = (ms: number) => new Date(ms).toISOString().slice(0, 10)
   const { total } = await api.json(`/v1/usage?from=${day(state.anchor)}&to=${day(Date.now())}`, usageSchema)
-  const { detections, anomalies } = await detected(parts)
+  const { detections, anomalies, labelled } = await detected(parts)
   const deliveries = await api.list(`/v1/webhooks/${state.webhook_id}/deliveries`, deliverySchema)
   const alerts = deliveries.filter(({ type }) => type === 'alert.opened')
   const verified = new Set(receiver.received.map(({ webhook_id: id }) => id))
@@ -58,6 +60,7 @@ export async function examine(parts: DemoParts): Promise<Facts> {
     stored: await countStored(parts.databaseUrl, state.tenant_id),
     detections,
     anomalies,
+    labelled,
     delivered: alerts.filter((one) => one.state === 'delivered' && verified.has(one.id)).length,
     undelivered: alerts.filter((one) => one.state !== 'delivered').length,
     refused: receiver.refused,
@@ -65,27 +68,26 @@ export async function examine(parts: DemoParts): Promise<Facts> {
 }
 
 /** Holds the anomalous windows of each series against its labels. */
-async function detected({
-  api,
-  state,
-  series,
-}: DemoParts): Promise<{ detections: Detection[]; anomalies: number }> {
+async function detected({ api, state, series }: DemoParts) {
   const metrics = await api.list('/v1/metrics', metricSchema)
   const detections: Detection[] = []
-  let anomalies = 0
+  let [anomalies, labelled] = [0, 0]
   for (const { device, metric, points, labels } of series) {
     const id = metrics.find((one) => one.device === device && one.name === metric)?.id
     const range = `from=${points[0]![0]}&to=${state.anchor + DAY_MS}`
     const path = `/v1/anomalies?metric_id=${id}&min_score=1&${range}`
     const rows = id ? await api.list(path, anomalySchema) : []
+    const hits = labels.map((label) => rows.filter((row) => overlaps(row, label)))
     anomalies += rows.length
-    for (const label of labels) {
-      const first = rows.find(
-        (row) => Date.parse(row.window_end) > label.from && Date.parse(row.window_start) <= label.to,
-      )
+    labelled += new Set(hits.flat()).size
+    labels.forEach((label, i) => {
+      const first = hits[i]?.[0]
       const found = first && { windowEnd: first.window_end, score: first.score }
       detections.push({ device, metric, ...label, found })
-    }
+    })
   }
-  return { detections, anomalies }
+  return { detections, anomalies, labelled }
 }
+
+const overlaps = (row: v.InferOutput<typeof anomalySchema>, label: { from: number; to: number }) =>
+  Date.parse(row.window_end) > label.from && Date.parse(row.window_start) <= label.to

@@ -56,7 +56,7 @@ async function untilComplete(running: RunningStack, parts: DemoParts, sent: Sent
     const facts = await examine(parts)
     const faults = missing(facts, sent)
     if (faults.length === 0 || Date.now() > giveUp) return { facts, faults }
-    const line = `Waiting: ${faults.join('; ')}…`
+    const line = `Waiting: ${faults.slice(0, 2).join('; ')}…`
     if (line !== reported || Date.now() > nextReport) {
       running.progress.step(line)
       nextReport = Date.now() + REPORT_EVERY_MS

@@ -34,13 +34,13 @@ export function missing(facts: Facts, sent: NonNullable<DemoState['sent']>): str
 
 /** The result for the person at the terminal. */
 export function summary(facts: Facts, sent: NonNullable<DemoState['sent']>): string[] {
-  const { usage, stored, detections, anomalies, delivered } = facts
+  const { usage, stored, detections, anomalies, labelled, delivered } = facts
   return [
     `sent       ${sent.batches} batches, ${sent.datapoints + sent.rejected} datapoints; ${usage.duplicates} batches came again and counted once`,
     `accepted   ${sent.datapoints} datapoints (${sent.rejected} rejected: a clock stepped back, the later value counts)`,
     `stored     ${stored.datapoints} datapoints; usage says ${usage.datapoints}`,
     `windows    ${stored.closedWindows} closed, holding ${stored.windowed} datapoints; ${stored.open} datapoints are in windows still open`,
-    `scored     ${stored.scoredWindows} windows, ${anomalies} anomalous`,
+    `scored     ${stored.scoredWindows} windows, ${anomalies} anomalous, ${labelled} of them in a labelled failure`,
     ...detections.map(sentenceOf),
     `alerts     ${delivered} delivered, signatures verified`,
   ]

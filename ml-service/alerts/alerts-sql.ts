@@ -1,4 +1,4 @@
-import type { Database } from '../database.ts'
+import { type Database, instant } from '../database.ts'
 import type { AlertCursor, AlertRule } from './judge-alert.ts'
 
 interface MetricKey {
@@ -39,7 +39,7 @@ export async function lockCursors(
     `insert into alert_cursors (tenant_id, rule_id, metric_id, last_window_end)
      select $1, rule_id, $2, $4 from unnest($3::uuid[]) as rule_id
      on conflict do nothing`,
-    [tenantId, metricId, ruleIds, Number.isFinite(start) ? new Date(start) : '-infinity'],
+    [tenantId, metricId, ruleIds, instant(start)],
   )
   const { rows } = await db.query<CursorRow>(
     `select rule_id as "ruleId", (extract(epoch from last_window_end) * 1000)::float8 as "lastWindowEnd",

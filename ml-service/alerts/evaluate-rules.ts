@@ -24,19 +24,17 @@ export interface RuleEvaluation {
   finish(): Promise<{ opened: number; resolved: number }>
 }
 
-/** `scoredUntil` is the newest window scored before this run: where rules start that are new to the metric. */
+/** `scoredUntil` ends the newest window scored before this run: there rules start that are new to the metric. */
 export async function startEvaluation(
   db: Database,
   series: Series,
-  scoredUntil: number | undefined,
+  scoredUntil: number,
   now: number,
 ): Promise<RuleEvaluation> {
   const rules = await selectRules(db, series)
   const ruleIds = rules.map((rule) => rule.id)
   const cursors =
-    rules.length > 0
-      ? await lockCursors(db, series, ruleIds, scoredUntil ?? Number.NEGATIVE_INFINITY)
-      : new Map<string, AlertCursor>()
+    rules.length > 0 ? await lockCursors(db, series, ruleIds, scoredUntil) : new Map<string, AlertCursor>()
   const tally = { opened: 0, resolved: 0 }
 
   async function judgeOne(rule: AlertRule, verdict: Verdict): Promise<void> {

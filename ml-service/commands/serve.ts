@@ -2,7 +2,7 @@ import { log } from '../log.ts'
 import { applyRetention } from '../retention/apply-retention.ts'
 import { type ScoreDueDeps, scoreDue } from '../score/score-due.ts'
 import { countDue } from '../score/scores-sql.ts'
-import { type Backlog, newCounters, prometheusText } from '../serve/counters.ts'
+import { type Backlog, type Counters, newCounters, prometheusText } from '../serve/counters.ts'
 import { loop } from '../serve/loop.ts'
 import { Outage } from '../serve/outage.ts'
 import { startStatusServer } from '../serve/status-server.ts'
@@ -28,7 +28,7 @@ export const serve: Command = async (context, options) => {
   const outage = new Outage()
   const stop = new AbortController()
   const { signal } = stop
-  const scoring = scoringPiece(context, counters, signal)
+  const score = scoringPiece(context, everyMs, counters, signal)
   const delivering = deliveringPiece(context, counters)
   const status = await startStatusServer(environment.port, {
     health: () => ({ status: 'ok', database: outage.away ? 'down' : 'up' }),
@@ -37,8 +37,7 @@ export const serve: Command = async (context, options) => {
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort())
   log('info', 'serving', { port: status.port })
   await Promise.all([
-    loop({ name: 'scoring', pauseMs: POLL_MS, piece: scoring.piece }, outage, signal),
-    loop({ name: 'retrying', pauseMs: everyMs, piece: scoring.retryFailed }, outage, signal),
+    loop({ name: 'scoring', pauseMs: POLL_MS, piece: score }, outage, signal),
     loop({ name: 'delivering', pauseMs: POLL_MS, piece: delivering.piece }, outage, signal),
     loop({ name: 'retention', pauseMs: DAY_MS, piece: () => dropExpired(context, signal) }, outage, signal),
   ])
@@ -48,9 +47,12 @@ export const serve: Command = async (context, options) => {
   return 0
 }
 
-type Counted = ReturnType<typeof newCounters>
-
-function scoringPiece({ environment, pool, now }: CommandContext, counters: Counted, signal: AbortSignal) {
+function scoringPiece(
+  { environment, pool, now }: CommandContext,
+  everyMs: number,
+  counters: Counters,
+  signal: AbortSignal,
+): () => Promise<void> {
   const deps: ScoreDueDeps = {
     pool,
     store: openArtefactStore(environment.modelDir()),
@@ -60,17 +62,19 @@ function scoringPiece({ environment, pool, now }: CommandContext, counters: Coun
       counters.windowsScored += summary.scored
     },
   }
-  return {
-    piece: async () => {
-      const before = deps.except.size
-      await scoreDue(deps, () => signal.aborted)
-      counters.scoringFailures += deps.except.size - before
-    },
-    retryFailed: async () => deps.except.clear(),
+  let retryAt = now() + everyMs
+  return async () => {
+    if (now() >= retryAt) {
+      deps.except.clear()
+      retryAt = now() + everyMs
+    }
+    const before = deps.except.size
+    await scoreDue(deps, () => signal.aborted)
+    counters.scoringFailures += deps.except.size - before
   }
 }
 
-function deliveringPiece({ environment, pool, now }: CommandContext, counters: Counted) {
+function deliveringPiece({ environment, pool, now }: CommandContext, counters: Counters) {
   const webhookSecretKey = environment.webhookSecretKey()
   const { post, close } = webhookPoster(environment.webhookAllowPrivate)
   return {

@@ -1,5 +1,5 @@
 import type { WindowPart } from '../../telemetry/window-features.ts'
-import type { Database } from '../database.ts'
+import { type Database, instant } from '../database.ts'
 
 /** Which metric's windows, and which of them: `from <= window_start < to`, epoch ms. */
 export interface WindowRange {
@@ -73,6 +73,3 @@ export async function countParts(
   )
   return rows.map((row) => row.parts)
 }
-
-/** Postgres' own bounds stand in for no bound. */
-const instant = (ms: number) => (Number.isFinite(ms) ? new Date(ms) : ms < 0 ? '-infinity' : 'infinity')

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { inTransaction, isUnreachable } from '../database.ts'
+import { inTransaction, isConflict, isUnreachable } from '../database.ts'
 import { log, messageOf } from '../log.ts'
 import type { Series } from '../metric-lookup.ts'
 import type { ArtefactStore } from '../train/artefact-store.ts'
@@ -43,9 +43,13 @@ async function scoreNextDue({ pool, store, now, except, onScored }: ScoreDueDeps
     logScored(claimed, done.summary)
   } catch (error) {
     if (claimed === undefined || isUnreachable(error)) throw error
+    const about = { tenant_id: claimed.tenantId, metric_id: claimed.metricId, error: messageOf(error) }
+    if (isConflict(error)) {
+      log('warn', 'scoring gave way to another transaction and is done again', about)
+      return true
+    }
     except.add(claimed.metricId)
-    const { tenantId, metricId } = claimed
-    log('error', 'scoring failed', { tenant_id: tenantId, metric_id: metricId, error: messageOf(error) })
+    log('error', 'scoring failed', about)
   }
   return true
 }

@@ -6,7 +6,6 @@ import type { Series } from '../metric-lookup.ts'
 import { type Point, type SeededTenant, seedTenant } from '../test/seed-tenant.ts'
 import { steadyPoints, WINDOW } from '../test/synthetic.ts'
 import { openArtefactStore } from '../train/artefact-store.ts'
-import { trainSeries } from '../train/train-series.ts'
 import { scoreSeries } from './score-series.ts'
 
 const START = Date.UTC(2026, 0, 1)
@@ -185,38 +184,5 @@ describe('scoreSeries()', () => {
     const after = steadyPoints(START + 900 * WINDOW, 100, { seed: 3 })
     const { tenant, series } = await newSeries([...before, ...after])
     expect(await score(tenant, series)).toMatchObject({ scored: 400, anomalous: 0 })
-  })
-})
-
-describe('trainSeries()', () => {
-  it('ends its first model at the minimum history and later ones at the newest scored window', async () => {
-    const { tenant, series } = await newSeries(steadyPoints(START, 300))
-    const store = openArtefactStore(tenant.modelDir)
-    const train = (until?: number) => inTransaction(pool, (db) => trainSeries(db, store, series, until))
-    expect((await train()).model?.trainedUntil).toBe(START + 144 * WINDOW)
-    await score(tenant, series)
-    expect((await train()).model?.trainedUntil).toBe(START + 300 * WINDOW)
-    expect((await train(START + 200 * WINDOW + 7)).model?.trainedUntil).toBe(START + 200 * WINDOW)
-    const { rows } = await pool.query('select 1 from models where tenant_id = $1', [tenant.tenantId])
-    expect(rows).toHaveLength(3)
-  })
-
-  it('updates the entry of a model that is trained again', async () => {
-    const { tenant, series } = await newSeries(steadyPoints(START, 300))
-    const store = openArtefactStore(tenant.modelDir)
-    const train = () => inTransaction(pool, (db) => trainSeries(db, store, series, START + 250 * WINDOW))
-    const first = await train()
-    expect((await train()).model).toEqual(first.model)
-    const { rows } = await pool.query('select path, sha256 from models where tenant_id = $1', [
-      tenant.tenantId,
-    ])
-    expect(rows).toEqual([{ path: first.model?.path, sha256: first.model?.sha256 }])
-  })
-
-  it('makes no model of too little history', async () => {
-    const { tenant, series } = await newSeries(steadyPoints(START, 20))
-    const store = openArtefactStore(tenant.modelDir)
-    const result = await inTransaction(pool, (db) => trainSeries(db, store, series))
-    expect(result).toEqual({ windows: 20, model: undefined })
   })
 })

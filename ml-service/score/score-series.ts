@@ -32,7 +32,8 @@ export interface ScoreSummary {
  * Scores what is new or has changed in one metric, within the caller's transaction: scores, artefacts,
  * alerts, deliveries, the usage counter and the due row stand or fall together. Walks forward from the newest
  * artefact that still holds; everything it writes is a function of that artefact and the windows since.
- * `within` limits what is written to `from <= window_end < to` and leaves artefacts and the due row alone.
+ * `within` limits what is written to `from <= window_end < to` and leaves artefacts and the due row alone;
+ * windows are scored in order, so `from` never skips one that has no score yet.
  * Returns the summary and what to clean up after the commit.
  */
 export async function scoreSeries(
@@ -41,10 +42,12 @@ export async function scoreSeries(
   series: Series,
   within?: { from: number; to: number },
 ): Promise<{ summary: ScoreSummary; cleanUp: () => Promise<void> }> {
-  const { from, to } = within ?? { from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY }
   await lockMetric(db, series)
-  const found = await newestArtefact(db, store, series, within ? from : Number.POSITIVE_INFINITY)
-  const rules = await startEvaluation(db, series, await lastScored(db, series), now)
+  const scoredUntil = (await lastScored(db, series)) ?? Number.NEGATIVE_INFINITY
+  const to = within?.to ?? Number.POSITIVE_INFINITY
+  const from = Math.min(within?.from ?? Number.NEGATIVE_INFINITY, scoredUntil + 1)
+  const found = await newestArtefact(db, store, series, within ? from : scoredUntil)
+  const rules = await startEvaluation(db, series, scoredUntil, now)
   const walk = startWalk(found.recorded?.artefact)
   const keeper = new ArtefactKeeper(series, found)
   const summary: ScoreSummary = { scored: 0, rescored: 0, anomalous: 0, opened: 0, resolved: 0 }

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type pg from 'pg'
+import { onTestFinished } from 'vitest'
 import { addToMoments, emptyMoments } from '../../telemetry/moments.ts'
 import { deviceIdOf, metricIdOf } from '../../telemetry/series-id.ts'
 import { Sketch } from '../../telemetry/sketch.ts'
@@ -24,14 +25,17 @@ export interface SeededTenant {
 
 let parts = 0
 
+/** To be called within a test; its folder goes when the test has finished. */
 export async function seedTenant(pool: pg.Pool): Promise<SeededTenant> {
   const tenantId = randomUUID()
   const name = `tenant ${tenantId}`
   await pool.query('insert into tenants (id, name) values ($1, $2)', [tenantId, name])
+  const modelDir = mkdtempSync(path.join(tmpdir(), 'edgepulse-models-'))
+  onTestFinished(() => rmSync(modelDir, { recursive: true, force: true }))
   return {
     tenantId,
     name,
-    modelDir: mkdtempSync(path.join(tmpdir(), 'edgepulse-models-')),
+    modelDir,
     series: async (device, metric) => {
       const deviceId = deviceIdOf(tenantId, device)
       const metricId = metricIdOf(tenantId, device, metric)

@@ -1,4 +1,4 @@
-import type { Database } from '../database.ts'
+import { type Database, instant } from '../database.ts'
 
 interface MetricKey {
   tenantId: string
@@ -18,7 +18,7 @@ export async function selectModels(db: Database, key: MetricKey, until: number):
     `select id, path, sha256, (extract(epoch from trained_until) * 1000)::float8 as "trainedUntil"
      from models where tenant_id = $1 and metric_id = $2 and trained_until <= $3
      order by trained_until desc`,
-    [key.tenantId, key.metricId, Number.isFinite(until) ? new Date(until) : 'infinity'],
+    [key.tenantId, key.metricId, instant(until)],
   )
   return rows
 }

@@ -1,7 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import pg from 'pg'
 import { Webhook } from 'standardwebhooks'
-import { afterAll, afterEach, beforeAll, expect, inject, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, it } from 'vitest'
+import { migrate } from '../../migrations/migrate.ts'
+import { scratchDatabase } from '../../migrations/scratch-database.ts'
 import { sealSecret } from '../../telemetry/secret-box.ts'
 import { webhookSecretOf } from '../../telemetry/signature.ts'
 import { addEndpoint, SECRET_KEY } from '../test/seed-alerting.ts'
@@ -12,38 +14,30 @@ import { enqueueDeliveries } from './enqueue-deliveries.ts'
 import { RETRY_DELAYS_MS } from './next-attempt.ts'
 import { webhookPoster } from './webhook-poster.ts'
 
+// Everything that is due is delivered, so these tests have a database of their own.
+let scratch: Awaited<ReturnType<typeof scratchDatabase>>
 let pool: pg.Pool
 const poster = webhookPoster(true)
 const closers: (() => Promise<void>)[] = []
-beforeAll(() => {
-  pool = new pg.Pool({ connectionString: inject('databaseUrl'), max: 4 })
+beforeAll(async () => {
+  scratch = await scratchDatabase(inject('databaseUrl'))
+  await migrate(scratch.url)
+  pool = new pg.Pool({ connectionString: scratch.url, max: 4 })
 })
+beforeEach(() => pool.query('delete from tenants'))
 afterEach(async () => {
   for (const close of closers.splice(0)) await close()
 })
 afterAll(async () => {
   await poster.close()
   await pool.end()
+  await scratch.drop()
 })
 
 const BODY = '{"type":"alert.opened","timestamp":"2026-01-01T00:00:00.000Z","data":{"text":"é ✓"}}'
 
-/** Other tests' deliveries are due in the same table, so the deliverer sees one tenant's rows only. */
-function deliver(tenantId: string, now: number, post = poster.post) {
-  const db: pg.Pool = Object.create(pool, {
-    query: {
-      value: (text: string, values: unknown[]) =>
-        pool.query(
-          text.replace(
-            "where d.state = 'pending'",
-            `where d.tenant_id = '${tenantId}' and d.state = 'pending'`,
-          ),
-          values,
-        ),
-    },
-  })
-  return deliverDue({ db, now: () => now, random: () => 0.5, webhookSecretKey: SECRET_KEY, post })
-}
+const deliver = (now: number, post = poster.post) =>
+  deliverDue({ db: pool, now: () => now, random: () => 0.5, webhookSecretKey: SECRET_KEY, post })
 
 async function due(answer?: Parameters<typeof startReceiver>[0], path = '') {
   const receiver = await startReceiver(answer)
@@ -69,7 +63,7 @@ const verify = (secret: string, { body, headers }: ReceivedRequest) =>
 
 it('sends exactly the stored bytes with a signature that the standard package verifies', async () => {
   const { receiver, tenantId, endpoint, now } = await due()
-  expect(await deliver(tenantId, now)).toEqual({ delivered: 1, retrying: 0, failed: 0 })
+  expect(await deliver(now)).toEqual({ delivered: 1, retrying: 0, failed: 0 })
   const [request] = receiver.received
   expect(request!.body).toBe(BODY)
   expect(request!.headers['content-type']).toBe('application/json')
@@ -80,17 +74,17 @@ it('sends exactly the stored bytes with a signature that the standard package ve
   expect(delivery.attempts).toEqual([
     { at: new Date(now).toISOString(), status: 204, duration_ms: 0, error: null },
   ])
-  expect(await deliver(tenantId, now + 1e9)).toEqual({ delivered: 0, retrying: 0, failed: 0 })
+  expect(await deliver(now + 1e9)).toEqual({ delivered: 0, retrying: 0, failed: 0 })
 })
 
 it('tries again after a 500 when the schedule says so, with the same id and a new timestamp', async () => {
   const { receiver, tenantId, endpoint, now } = await due((response, _request, nth) => {
     response.writeHead(nth === 1 ? 500 : 200).end('ok')
   })
-  expect(await deliver(tenantId, now)).toMatchObject({ retrying: 1 })
+  expect(await deliver(now)).toMatchObject({ retrying: 1 })
   expect((await deliveryOf(tenantId)).next_attempt_at.getTime()).toBe(now + 5_250)
-  expect(await deliver(tenantId, now + 5_249)).toEqual({ delivered: 0, retrying: 0, failed: 0 })
-  expect(await deliver(tenantId, now + 5_250)).toMatchObject({ delivered: 1 })
+  expect(await deliver(now + 5_249)).toEqual({ delivered: 0, retrying: 0, failed: 0 })
+  expect(await deliver(now + 5_250)).toMatchObject({ delivered: 1 })
   const [first, second] = receiver.received
   expect(second!.headers['webhook-id']).toBe(first!.headers['webhook-id'])
   expect(Number(second!.headers['webhook-timestamp'])).toBe(Math.floor((now + 5_250) / 1000))
@@ -104,7 +98,7 @@ it('gives up after the last attempt of the schedule', async () => {
   const { receiver, tenantId, now } = await due((response) => response.writeHead(503).end())
   let at = now
   for (let attempt = 0; attempt <= RETRY_DELAYS_MS.length; attempt += 1) {
-    await deliver(tenantId, at)
+    await deliver(at)
     at += 12 * 3600_000
   }
   expect(await deliveryOf(tenantId)).toMatchObject({
@@ -119,7 +113,7 @@ it('follows no redirect', async () => {
   const { receiver, tenantId, now } = await due((response) => {
     response.writeHead(302, { location: '/elsewhere' }).end()
   })
-  expect(await deliver(tenantId, now)).toMatchObject({ retrying: 1 })
+  expect(await deliver(now)).toMatchObject({ retrying: 1 })
   expect(receiver.received.map(({ path }) => path)).toEqual(['/hook'])
   expect((await deliveryOf(tenantId)).attempts[0]).toMatchObject({
     status: 302,
@@ -129,11 +123,11 @@ it('follows no redirect', async () => {
 
 it('disables an endpoint that answers 410', async () => {
   const { receiver, tenantId, now } = await due((response) => response.writeHead(410).end())
-  expect(await deliver(tenantId, now)).toMatchObject({ failed: 1 })
+  expect(await deliver(now)).toMatchObject({ failed: 1 })
   const { rows } = await pool.query('select enabled from webhook_endpoints where tenant_id = $1', [tenantId])
   expect(rows).toEqual([{ enabled: false }])
   await enqueueDeliveries(pool, tenantId, { eventKey: 'next', type: 'alert.opened', body: BODY }, now)
-  await deliver(tenantId, now + 1)
+  await deliver(now + 1)
   expect(receiver.received).toHaveLength(1)
 })
 
@@ -145,9 +139,9 @@ it('signs with the old secret too while it is being rotated, and no longer', asy
     'update webhook_endpoints set previous_secret = $2, previous_secret_expires = $3 where tenant_id = $1',
     [tenantId, sealed, new Date(now + 1000)],
   )
-  await deliver(tenantId, now)
+  await deliver(now)
   await enqueueDeliveries(pool, tenantId, { eventKey: 'later', type: 'alert.opened', body: BODY }, now)
-  await deliver(tenantId, now + 1000)
+  await deliver(now + 1000)
   const [during, after] = receiver.received
   for (const secret of [endpoint.secret, previous]) expect(verify(secret, during!)).toEqual(JSON.parse(BODY))
   expect(verify(endpoint.secret, after!)).toEqual(JSON.parse(BODY))
@@ -172,21 +166,21 @@ it('refuses private addresses, in a URL or behind a name, and anything but https
 })
 
 it('leaves a delivery that another process has claimed until its lease has run out', async () => {
-  const { receiver, tenantId, now } = await due()
+  const { receiver, now } = await due()
   let held = 0
   const dying = () => {
     held += 1
     return Promise.reject(new Error('killed'))
   }
-  await expect(deliver(tenantId, now, dying)).rejects.toThrow('killed')
-  await deliver(tenantId, now + 59_000)
+  await expect(deliver(now, dying)).rejects.toThrow('killed')
+  await deliver(now + 59_000)
   expect(receiver.received).toHaveLength(0)
-  expect(await deliver(tenantId, now + 60_000)).toMatchObject({ delivered: 1 })
+  expect(await deliver(now + 60_000)).toMatchObject({ delivered: 1 })
   expect(held).toBe(1)
 })
 
 it('reads no more of an answer than it needs', async () => {
-  const { tenantId, now } = await due((response) => {
+  const { now } = await due((response) => {
     response.writeHead(200)
     response.on('error', () => {})
     const more = () => {
@@ -195,5 +189,5 @@ it('reads no more of an answer than it needs', async () => {
     }
     more()
   })
-  expect(await deliver(tenantId, now)).toMatchObject({ delivered: 1 })
+  expect(await deliver(now)).toMatchObject({ delivered: 1 })
 })
