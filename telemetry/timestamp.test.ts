@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { PRECISIONS, parseTimestamp } from './timestamp.ts'
+import { isInstant, nearestInstant, PRECISIONS, parseTimestamp } from './timestamp.ts'
 
 const NEW_YEAR = Date.UTC(2026, 0, 1)
 const instant = fc.date({
-  min: new Date('0100-01-01T00:00:00Z'),
+  min: new Date('0000-01-01T00:00:00Z'),
   max: new Date('9999-12-31T23:59:59.999Z'),
   noInvalidDate: true,
 })
@@ -22,6 +22,7 @@ describe('ISO 8601', () => {
     ['2025-12-31T14:00:00-10', NEW_YEAR],
     ['2024-02-29T00:00:00Z', Date.UTC(2024, 1, 29)],
     ['1969-12-31T23:59:59.9995Z', -1],
+    ['0099-12-31T23:59:59.999Z', Date.UTC(100, 0, 1) - 1],
   ])('%s', (text, ms) => {
     expect(parseTimestamp(text, 'ms')).toBe(ms)
   })
@@ -73,12 +74,22 @@ describe('integers', () => {
   })
 
   test('text and number mean the same wherever a double holds the number', () => {
-    const value = fc.integer({ min: -(2 ** 51), max: 2 ** 51 })
+    const value = fc.oneof(
+      fc.maxSafeInteger(),
+      fc.integer({ min: -(2 ** 31), max: 2 ** 31 }).map((n) => n * 2 ** 30), // beyond the safe integers
+    )
     fc.assert(
       fc.property(value, fc.constantFrom(...PRECISIONS), (number, precision) => {
-        expect(parseTimestamp(String(number), precision)).toBe(parseTimestamp(number, precision))
+        const digits = BigInt(number).toString()
+        expect(parseTimestamp(digits, precision)).toBe(parseTimestamp(number, precision))
       }),
     )
+  })
+
+  test('a nanosecond before a millisecond belongs to the one before, as a number as well', () => {
+    expect(parseTimestamp(4_503_599_626_999_999, 'ns')).toBe(4_503_599_626)
+    expect(parseTimestamp(8_999_999_999_999_999, 'us')).toBe(8_999_999_999_999)
+    expect(parseTimestamp(Number('1767225600123999744'), 'ns')).toBe(NEW_YEAR + 123)
   })
 
   test.each([0.5, Number.NaN, Number.POSITIVE_INFINITY, null, undefined, true, {}, [], [1], 10n])(
@@ -101,4 +112,25 @@ test('no text makes it throw or give anything but an integer', () => {
       expect(ms === undefined || Number.isInteger(ms)).toBe(true)
     }),
   )
+})
+
+describe('isInstant', () => {
+  test.each([
+    ['0001-01-01T00:00:00.000Z', true],
+    ['0000-12-31T23:59:59.999Z', false],
+    ['9999-12-31T23:59:59.999Z', true],
+    ['+010000-01-01T00:00:00.000Z', false],
+  ])('of %s is %s', (text, expected) => {
+    expect(isInstant(Date.parse(text))).toBe(expected)
+  })
+
+  test.each([0.5, Number.NaN, Number.POSITIVE_INFINITY])('of %s is false', (ms) => {
+    expect(isInstant(ms)).toBe(false)
+  })
+
+  test('nearestInstant keeps instants and brings all else to the first or last', () => {
+    expect(nearestInstant(NEW_YEAR)).toBe(NEW_YEAR)
+    expect(new Date(nearestInstant(-1e300)).toISOString()).toBe('0001-01-01T00:00:00.000Z')
+    expect(new Date(nearestInstant(1e300)).toISOString()).toBe('9999-12-31T23:59:59.999Z')
+  })
 })

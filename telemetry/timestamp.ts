@@ -5,7 +5,19 @@ export type Precision = (typeof PRECISIONS)[number]
 const ISO_8601 =
   /^(\d{4})-(\d{2})-(\d{2})(?:T(\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?(Z|[+-]\d{2}(?::?\d{2})?)?)?$/
 const INTEGER = /^-?\d{1,20}$/
+/** The calendar repeats after 400 years. Shifted by these, a year below 100 is not taken for one of the 1900s. */
+const YEARS_400_MS = 146_097 * 86_400_000
 const UNITS_PER_MS: Record<Precision, bigint> = { ms: 1n, s: 1n, us: 1_000n, ns: 1_000_000n }
+
+const YEAR_1_MS = Date.UTC(401, 0, 1) - YEARS_400_MS
+const YEAR_10000_MS = Date.UTC(10_000, 0, 1)
+
+/** Whether `ms` is a whole instant of the years 1 to 9999: those that Postgres and ISO 8601 write alike. */
+export const isInstant = (ms: number): boolean =>
+  Number.isInteger(ms) && ms >= YEAR_1_MS && ms < YEAR_10000_MS
+
+/** `ms`, or the nearest instant that there is. */
+export const nearestInstant = (ms: number): number => Math.max(YEAR_1_MS, Math.min(ms, YEAR_10000_MS - 1))
 
 /**
  * Epoch milliseconds, floored, of an ISO 8601 text (without an offset it is UTC) or of an integer in
@@ -19,16 +31,18 @@ export function parseTimestamp(value: unknown, precision: Precision): number | u
 
 function fromNumber(value: number, precision: Precision): number {
   if (precision === 'ms') return value
-  if (precision === 's') return value * 1000
-  return Math.floor(value / (precision === 'us' ? 1e3 : 1e6))
+  return precision === 's' ? value * 1000 : flooredMs(BigInt(value), precision)
 }
 
 function fromDigits(digits: string, precision: Precision): number {
   const value = BigInt(digits)
-  if (precision === 's') return Number(value) * 1000
+  return precision === 's' ? Number(value) * 1000 : flooredMs(value, precision)
+}
+
+/** In integers: the quotient of two doubles may be rounded up to the next millisecond. */
+function flooredMs(value: bigint, precision: Precision): number {
   const unit = UNITS_PER_MS[precision]
-  const floored = value < 0n && value % unit !== 0n ? value / unit - 1n : value / unit
-  return Number(floored)
+  return Number(value < 0n && value % unit !== 0n ? value / unit - 1n : value / unit)
 }
 
 /** Date.parse alone takes far more than ISO 8601, reads a text without an offset as local time, and rolls 30 February over. */
@@ -36,14 +50,15 @@ function fromIso(text: string): number | undefined {
   const match = ISO_8601.exec(text)
   if (match === null) return undefined
   const [, year, month, day, hour = '00', minute = '00', second = '00', fraction = '', zone = 'Z'] = match
-  const ms = Date.UTC(
-    Number(year),
-    Number(month) - 1,
-    Number(day),
-    Number(hour),
-    Number(minute),
-    Number(second),
-  )
+  const ms =
+    Date.UTC(
+      Number(year) + 400,
+      Number(month) - 1,
+      Number(day),
+      Number(hour),
+      Number(minute),
+      Number(second),
+    ) - YEARS_400_MS
   const date = new Date(ms)
   const exists =
     date.getUTCMonth() === Number(month) - 1 &&

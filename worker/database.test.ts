@@ -1,7 +1,9 @@
-import { NeonDbError } from '@neondatabase/serverless'
+import { createServer } from 'node:http'
+import { NeonDbError, neonConfig } from '@neondatabase/serverless'
 import { DrizzleQueryError } from 'drizzle-orm/errors'
 import * as v from 'valibot'
 import { describe, expect, it } from 'vitest'
+import { connect } from '../durable-objects/connect-database.ts'
 import { isPassing, query } from './database.ts'
 
 function neonError(message: string, code?: string): NeonDbError {
@@ -69,5 +71,31 @@ describe('query', () => {
   it('makes a passing failure a 503 and leaves a bug what it is', async () => {
     await expect(query(Promise.reject(neonError('lost', '')))).rejects.toMatchObject({ code: 'unavailable' })
     await expect(query(Promise.reject(new TypeError('bug')))).rejects.toBeInstanceOf(TypeError)
+  })
+})
+
+describe('a database that does not answer', () => {
+  it('is given up after the deadline of each call, which is a passing failure', async () => {
+    const silent = createServer(() => {})
+    const port = await new Promise<number>((resolve) => {
+      silent.listen(0, '127.0.0.1', () => {
+        const address = silent.address()
+        resolve(typeof address === 'object' && address !== null ? address.port : 0)
+      })
+    })
+    const endpoint = neonConfig.fetchEndpoint
+    try {
+      const env = {
+        DATABASE_URL: 'postgresql://u:p@host.test/db',
+        NEON_PROXY_URL: `http://127.0.0.1:${port}/sql`,
+      }
+      const sql = connect(env, () => 50)
+      await expect(query(sql`select 1`)).rejects.toMatchObject({ code: 'unavailable' })
+      await expect(query(sql.transaction([sql`select 1`]))).rejects.toMatchObject({ code: 'unavailable' })
+    } finally {
+      neonConfig.fetchEndpoint = endpoint
+      silent.closeAllConnections()
+      silent.close()
+    }
   })
 })

@@ -2,6 +2,7 @@ import { and, asc, eq, gte, lt, sql } from 'drizzle-orm'
 import { type Context, Hono } from 'hono'
 import * as v from 'valibot'
 import { alertEvents, alertRules, metrics } from '../../migrations/schema.ts'
+import { isName } from '../../telemetry/json-batch.ts'
 import type { AppEnv } from '../app.ts'
 import { database, query } from '../database.ts'
 import { Problem } from '../problem.ts'
@@ -18,9 +19,9 @@ import {
 import { requestJson } from '../request-json.ts'
 import { requireScope } from '../tenant-auth.ts'
 
-const Text = v.pipe(v.string(), v.minLength(1), v.maxLength(128))
+const Name = v.custom<string>(isName, 'must be 1 to 128 characters of text without control characters')
 const RuleFields = v.object({
-  name: Text,
+  name: Name,
   metric_id: v.nullable(v.pipe(v.string(), v.uuid())),
   threshold: v.pipe(v.number(), v.finite(), v.gtValue(0)),
   for_windows: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000)),

@@ -56,8 +56,8 @@ async function listWebhooks(c: Context<AppEnv>) {
 }
 
 async function createWebhook(c: Context<AppEnv>) {
-  const { url, enabled } = await requestJson(c, NewWebhook)
-  requireUrl(c, url)
+  const { url: text, enabled } = await requestJson(c, NewWebhook)
+  const url = acceptedUrl(c, text)
   const [tenantId, id, secret] = [c.get('tenantId'), crypto.randomUUID(), newSecret()]
   const sealed = await sealSecret(secret, c.env.WEBHOOK_SECRET_KEY, sealContext(tenantId, id))
   const [row] = await query(
@@ -70,8 +70,8 @@ async function createWebhook(c: Context<AppEnv>) {
 }
 
 async function changeWebhook(c: Context<AppEnv>) {
-  const { url, enabled } = await requestJson(c, WebhookChange)
-  if (url !== undefined) requireUrl(c, url)
+  const { url: text, enabled } = await requestJson(c, WebhookChange)
+  const url = text === undefined ? undefined : acceptedUrl(c, text)
   const found = await webhookOf(c)
   const change = { ...(url !== undefined && { url }), ...(enabled !== undefined && { enabled }) }
   if (Object.keys(change).length === 0) return c.json(webhookView(found))
@@ -186,9 +186,10 @@ async function update(
   return row
 }
 
-function requireUrl(c: Context<AppEnv>, url: string): void {
-  const fault = webhookUrlFault(url, c.env.WEBHOOK_ALLOW_PRIVATE === '1')
-  if (fault === undefined) return
+/** The URL as it was checked and will be called: in the parser's own spelling. */
+function acceptedUrl(c: Context<AppEnv>, text: string): string {
+  const fault = webhookUrlFault(text, c.env.WEBHOOK_ALLOW_PRIVATE === '1')
+  if (fault === undefined) return new URL(text).href
   throw new Problem('validation_failed', 'The webhook cannot go to this URL; use a public https: address.', {
     errors: [{ path: 'url', message: fault }],
   })

@@ -36,6 +36,8 @@ describe('webhookUrlFault', () => {
     'https://255.255.255.255/',
     'https://[::1]/',
     'https://[::]/',
+    'https://[::127.0.0.1]/',
+    'https://[::808:808]/',
     'https://[::ffff:127.0.0.1]/',
     'https://[::ffff:a9fe:a9fe]/',
     'https://[fe80::1]/',

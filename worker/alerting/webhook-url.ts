@@ -13,7 +13,17 @@ export function webhookUrlFault(text: string, allowPrivate: boolean): string | u
   if (allowPrivate) return undefined
   const host = url.hostname.replace(/\.+$/, '').replace(/^\[|\]$/g, '')
   if (host === '' || host === 'localhost' || host.endsWith('.localhost')) return 'must not be this machine'
-  return ipaddr.isValid(host) && ipaddr.process(host).range() !== 'unicast'
-    ? 'must be a public address'
-    : undefined
+  return ipaddr.isValid(host) && !isPublic(host) ? 'must be a public address' : undefined
+}
+
+function isPublic(address: string): boolean {
+  const parsed = ipaddr.process(address)
+  // ::/96 once carried IPv4 addresses, private ones among them; ipaddr.js takes it for unicast.
+  const carriesIpv4 =
+    parsed.kind() === 'ipv6' &&
+    parsed
+      .toByteArray()
+      .slice(0, 12)
+      .every((byte) => byte === 0)
+  return !carriesIpv4 && parsed.range() === 'unicast'
 }

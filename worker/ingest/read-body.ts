@@ -21,13 +21,15 @@ export function checkHeaders(headers: Headers): Body['encoding'] {
   if (encoding !== 'identity' && encoding !== 'gzip') {
     throw new Problem('unsupported_encoding', 'Send the batch uncompressed or with Content-Encoding: gzip.')
   }
-  if (Number(headers.get('content-length')) > MAX_WIRE_BYTES) throw tooLarge()
+  if (Number(headers.get('content-length')) > MAX_WIRE_BYTES) throw batchTooLarge()
   return encoding
 }
 
 /** Reads the body to its bounds. Throws 413 beyond them (a bomb stops early) and 400 for broken gzip. */
 export async function readBody(request: Request, encoding: Body['encoding']): Promise<Body> {
-  const wire = request.body ? await readBounded(request.body, MAX_WIRE_BYTES) : new Uint8Array()
+  const wire = request.body
+    ? await readBounded(request.body, MAX_WIRE_BYTES, batchTooLarge)
+    : new Uint8Array()
   return { wire, encoding, plain: encoding === 'gzip' ? await inflate(wire) : wire }
 }
 
@@ -35,7 +37,7 @@ export async function readBody(request: Request, encoding: Body['encoding']): Pr
 export async function inflate(gzipped: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
   const inflated = new Blob([gzipped]).stream().pipeThrough(new DecompressionStream('gzip'))
   try {
-    return await readBounded(inflated, MAX_INFLATED_BYTES)
+    return await readBounded(inflated, MAX_INFLATED_BYTES, batchTooLarge)
   } catch (error) {
     if (error instanceof Problem) throw error
     throw new Problem(
@@ -45,7 +47,12 @@ export async function inflate(gzipped: Uint8Array<ArrayBuffer>): Promise<Uint8Ar
   }
 }
 
-async function readBounded(stream: ReadableStream, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+/** The stream's bytes; throws `tooLarge()` beyond `maxBytes`, having read no more than that and a chunk. */
+export async function readBounded(
+  stream: ReadableStream,
+  maxBytes: number,
+  tooLarge: () => Problem,
+): Promise<Uint8Array<ArrayBuffer>> {
   const chunks: Uint8Array[] = []
   let length = 0
   const reader: ReadableStreamDefaultReader<Uint8Array> = stream.getReader()
@@ -68,7 +75,7 @@ async function readBounded(stream: ReadableStream, maxBytes: number): Promise<Ui
   return whole
 }
 
-const tooLarge = () =>
+const batchTooLarge = () =>
   new Problem(
     'payload_too_large',
     `A batch has at most ${MAX_WIRE_BYTES} bytes on the wire and ${MAX_INFLATED_BYTES} inflated; send smaller batches.`,

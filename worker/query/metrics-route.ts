@@ -1,8 +1,8 @@
-import { and, asc, eq, gte, lt, max, sql } from 'drizzle-orm'
+import { and, asc, eq, gte, lt, sql } from 'drizzle-orm'
 import { type Context, Hono } from 'hono'
 import * as v from 'valibot'
-import { anomalyScores, datapoints, devices, metrics, windowAggregates } from '../../migrations/schema.ts'
-import { featuresOfParts, type WindowFeatures, type WindowPart } from '../../telemetry/window-features.ts'
+import { anomalyScores, datapoints, devices, metrics } from '../../migrations/schema.ts'
+import { nearestInstant } from '../../telemetry/timestamp.ts'
 import type { AppEnv } from '../app.ts'
 import { type Database, database, query } from '../database.ts'
 import { requireScope } from '../tenant-auth.ts'
@@ -17,12 +17,13 @@ import {
   TextCursor,
   uuidOf,
 } from './parameters.ts'
+import { type MetricRequest, windowPage } from './window-page.ts'
 
 /** `GET /v1/metrics` and what lies below one metric. */
 export const metricsRoute = new Hono<AppEnv>()
   .get('/', requireScope('read'), listMetrics)
   .get('/:id/datapoints', requireScope('read'), listDatapoints)
-  .get('/:id/windows', requireScope('read'), listWindows)
+  .get('/:id/windows', requireScope('read'), async (c) => c.json(await windowPage(await metricRequest(c))))
 
 async function listMetrics(c: Context<AppEnv>) {
   const limit = limitOf(c)
@@ -106,54 +107,8 @@ async function listDatapoints(c: Context<AppEnv>) {
   )
 }
 
-async function listWindows(c: Context<AppEnv>) {
-  const { db, tenantId, metricId, limit, from, to } = await metricRequest(c)
-  const inRange = and(
-    eq(windowAggregates.tenantId, tenantId),
-    eq(windowAggregates.metricId, metricId),
-    gte(windowAggregates.windowStart, from),
-    lt(windowAggregates.windowStart, to),
-  )
-  const starts = db
-    .selectDistinct({ windowStart: windowAggregates.windowStart })
-    .from(windowAggregates)
-    .where(inRange)
-    .orderBy(asc(windowAggregates.windowStart))
-    .limit(limit + 1)
-    .as('starts')
-  // A scalar bound, not `in (…)`: that one is planned as a loop over the list for every part.
-  const last = db.select({ last: max(starts.windowStart) }).from(starts)
-  const parts = await query(
-    db
-      .select()
-      .from(windowAggregates)
-      .where(and(inRange, sql`${windowAggregates.windowStart} <= (${last})`))
-      .orderBy(asc(windowAggregates.windowStart), asc(windowAggregates.shard), asc(windowAggregates.part)),
-  )
-  return c.json(page(mergeParts(parts), limit, windowView, (row) => row.windowStart))
-}
-
-/** Features a window, from its parts in ascending order of window. */
-function mergeParts(rows: (typeof windowAggregates.$inferSelect)[]): WindowFeatures[] {
-  const windows = new Map<number, WindowPart[]>()
-  for (const row of rows) {
-    const windowStart = row.windowStart.getTime()
-    const part = { ...row, windowStart, firstTs: row.firstTs.getTime(), lastTs: row.lastTs.getTime() }
-    windows.set(windowStart, [...(windows.get(windowStart) ?? []), part])
-  }
-  return Array.from(windows.values(), featuresOfParts)
-}
-
-function windowView({ windowStart, windowEnd, ...statistics }: WindowFeatures) {
-  return {
-    window_start: new Date(windowStart).toISOString(),
-    window_end: new Date(windowEnd).toISOString(),
-    ...statistics,
-  }
-}
-
 /** What the lists below a metric have in common; a cursor moves `from` behind the last instant shown. */
-async function metricRequest(c: Context<AppEnv>) {
+async function metricRequest(c: Context<AppEnv>): Promise<MetricRequest> {
   const limit = limitOf(c)
   const range = rangeOf(c, Date.now())
   const after = cursorOf(c, InstantCursor)
@@ -162,7 +117,9 @@ async function metricRequest(c: Context<AppEnv>) {
   const db = database(c.env)
   await requireMetric(db, tenantId, metricId)
   const from =
-    after === undefined ? range.from : new Date(Math.max(after.getTime() + 1, range.from.getTime()))
+    after === undefined
+      ? range.from
+      : new Date(nearestInstant(Math.max(after.getTime() + 1, range.from.getTime())))
   return { db, tenantId, metricId, limit, from, to: range.to }
 }
 

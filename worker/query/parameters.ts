@@ -1,6 +1,7 @@
 import type { Context } from 'hono'
 import * as v from 'valibot'
-import { parseTimestamp } from '../../telemetry/timestamp.ts'
+import { isName } from '../../telemetry/json-batch.ts'
+import { isInstant, nearestInstant, parseTimestamp } from '../../telemetry/timestamp.ts'
 import { Problem } from '../problem.ts'
 
 const DAY_MS = 86_400_000
@@ -40,7 +41,7 @@ export function limitOf(c: Context): number {
 /** `from ≤ t < to`, at most 92 days; without them the last 24 hours. */
 export function rangeOf(c: Context, now: number): { from: Date; to: Date } {
   const to = instantOf(c, 'to') ?? now
-  const from = instantOf(c, 'from') ?? to - DAY_MS
+  const from = instantOf(c, 'from') ?? nearestInstant(to - DAY_MS)
   if (from > to) throw invalidParameter('from', 'must not be after "to"')
   if (to - from > MAX_RANGE_DAYS * DAY_MS) {
     throw invalidParameter('from', `must be at most ${MAX_RANGE_DAYS} days before "to"`)
@@ -52,8 +53,8 @@ function instantOf(c: Context, name: string): number | undefined {
   const text = c.req.query(name)
   if (text === undefined) return undefined
   const ms = parseTimestamp(text, 'ms')
-  if (ms === undefined || Math.abs(ms) > 8.64e15) {
-    throw invalidParameter(name, 'must be ISO 8601 or epoch milliseconds')
+  if (ms === undefined || !isInstant(ms)) {
+    throw invalidParameter(name, 'must be ISO 8601 or epoch milliseconds, of the years 1 to 9999')
   }
   return ms
 }
@@ -92,8 +93,9 @@ export function page<Row, Item>(
 /** A cursor that is one instant, in epoch ms. */
 export const InstantCursor = v.pipe(
   v.number(),
+  v.check(isInstant),
   v.transform((ms) => new Date(ms)),
-  v.check((date) => !Number.isNaN(date.getTime())),
 )
 
-export const TextCursor = v.pipe(v.string(), v.maxLength(256))
+/** A cursor that is a name, of a device say. */
+export const TextCursor = v.custom<string>(isName)

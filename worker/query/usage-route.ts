@@ -9,7 +9,7 @@ import { withinDeadline } from '../within-deadline.ts'
 import { invalidParameter } from './parameters.ts'
 
 const DAY_MS = 86_400_000
-const MAX_DAYS = 92
+const MAX_DAYS_APART = 92
 const DEFAULT_DAYS = 30
 const COUNTERS = ['datapoints', 'batches', 'bytes', 'duplicates', 'rejected', 'windows_scored'] as const
 type Counts = Record<(typeof COUNTERS)[number], number>
@@ -58,9 +58,10 @@ function daysOf(c: Context, now: number): { from: string; to: string } {
   const to = dayOf(c, 'to') ?? new Date(now).toISOString().slice(0, 10)
   const from =
     dayOf(c, 'from') ?? new Date(Date.parse(to) - (DEFAULT_DAYS - 1) * DAY_MS).toISOString().slice(0, 10)
-  const days = (Date.parse(to) - Date.parse(from)) / DAY_MS + 1
-  if (days < 1) throw invalidParameter('from', 'must not be after "to"')
-  if (days > MAX_DAYS) throw invalidParameter('from', `must be at most ${MAX_DAYS} days before "to"`)
+  const daysApart = (Date.parse(to) - Date.parse(from)) / DAY_MS
+  if (daysApart < 0) throw invalidParameter('from', 'must not be after "to"')
+  if (daysApart > MAX_DAYS_APART)
+    throw invalidParameter('from', `must be at most ${MAX_DAYS_APART} days before "to"`)
   return { from, to }
 }
 
