@@ -3,10 +3,14 @@ import type { Api } from './api.ts'
 import { SettingsError } from './settings.ts'
 
 export const USAGE = `Usage: npm run admin -- COMMAND
-  tenant create NAME [--retention-days N]
+  tenant create NAME [--retention-days N] [--series-limit N] [--shards N]
   tenant list
+  tenant update TENANT [--retention-days N] [--series-limit N] [--shards N] [--state active|suspended]
+  tenant seal TENANT       write what was accepted into the archive's manifests, to its end
+  tenant delete TENANT     remove rows, archive and objects, in the background
   key create TENANT [--scopes ingest,read,manage] [--name NAME] [--expires-at TIME]
   key list TENANT
+  key rotate TENANT KEY_ID [--overlap-seconds N]
   key revoke TENANT KEY_ID
 TENANT is an id or a name; --json prints one JSON object a line.`
 
@@ -21,6 +25,10 @@ interface Values {
   name?: string | undefined
   'expires-at'?: string | undefined
   'retention-days'?: string | undefined
+  'series-limit'?: string | undefined
+  shards?: string | undefined
+  state?: string | undefined
+  'overlap-seconds'?: string | undefined
 }
 
 export interface AdminCommand {
@@ -41,15 +49,45 @@ const keySchema = v.looseObject({
 export const ADMIN_COMMANDS: Record<string, AdminCommand> = {
   'tenant create': { parameters: 1, run: createTenant },
   'tenant list': { parameters: 0, run: listTenants },
+  'tenant update': { parameters: 1, run: updateTenant },
+  'tenant seal': { parameters: 1, run: sealTenant },
+  'tenant delete': { parameters: 1, run: deleteTenant },
   'key create': { parameters: 1, run: createKey },
   'key list': { parameters: 1, run: listKeys },
+  'key rotate': { parameters: 2, run: rotateKey },
   'key revoke': { parameters: 2, run: revokeKey },
 }
 
 async function createTenant(api: Api, [name]: string[], values: Values): Promise<Line[]> {
-  const days = values['retention-days']
-  const body = { name, ...(days === undefined ? {} : { retention_days: Number(days) }) }
+  const body = { name, ...planOf(values) }
   return [tenantLine(await api.json('/admin/tenants', tenantSchema, { method: 'POST', body }))]
+}
+
+async function updateTenant(api: Api, [tenant = '']: string[], values: Values): Promise<Line[]> {
+  const body = { ...planOf(values), ...(values.state === undefined ? {} : { state: values.state }) }
+  const path = `/admin/tenants/${await tenantId(api, tenant)}`
+  return [tenantLine(await api.json(path, tenantSchema, { method: 'PATCH', body }))]
+}
+
+async function sealTenant(api: Api, [tenant = '']: string[]): Promise<Line[]> {
+  const id = await tenantId(api, tenant)
+  await api.send(`/admin/tenants/${id}/seal`, { method: 'POST' })
+  return [{ json: { id, sealed: true }, text: `sealed ${id}` }]
+}
+
+async function deleteTenant(api: Api, [tenant = '']: string[]): Promise<Line[]> {
+  const path = `/admin/tenants/${await tenantId(api, tenant)}`
+  return [tenantLine(await api.json(path, tenantSchema, { method: 'DELETE' }))]
+}
+
+/** What the options say of a tenant's plan, as the API takes it. */
+function planOf(values: Values): Record<string, number> {
+  const fields = { retention_days: 'retention-days', series_limit: 'series-limit', shards: 'shards' } as const
+  const given = Object.entries(fields).flatMap(([field, option]) => {
+    const value = values[option]
+    return value === undefined ? [] : [[field, Number(value)] as const]
+  })
+  return Object.fromEntries(given)
 }
 
 async function listTenants(api: Api): Promise<Line[]> {
@@ -70,6 +108,15 @@ async function createKey(api: Api, [tenant = '']: string[], values: Values): Pro
 
 async function listKeys(api: Api, [tenant = '']: string[]): Promise<Line[]> {
   return (await api.list(`/admin/tenants/${await tenantId(api, tenant)}/keys`, keySchema)).map(keyLine)
+}
+
+async function rotateKey(api: Api, [tenant = '', keyId = '']: string[], values: Values): Promise<Line[]> {
+  const overlap = values['overlap-seconds']
+  const body = overlap === undefined ? {} : { overlap_seconds: Number(overlap) }
+  const path = `/admin/tenants/${await tenantId(api, tenant)}/keys/${encodeURIComponent(keyId)}/rotate`
+  const key = await api.json(path, keySchema, { method: 'POST', body })
+  console.error('The key is shown this once.')
+  return [keyLine(key)]
 }
 
 async function revokeKey(api: Api, [tenant = '', keyId = '']: string[]): Promise<Line[]> {

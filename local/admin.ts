@@ -11,6 +11,10 @@ const OPTIONS = {
   name: { type: 'string' },
   'expires-at': { type: 'string' },
   'retention-days': { type: 'string' },
+  'series-limit': { type: 'string' },
+  shards: { type: 'string' },
+  state: { type: 'string' },
+  'overlap-seconds': { type: 'string' },
   json: { type: 'boolean' },
 } as const
 
