@@ -59,7 +59,7 @@ function instantOf(c: Context, name: string): number | undefined {
   return ms
 }
 
-/** Where the page before ended, as `nextCursor` wrote it; undefined on the first page. */
+/** Where the page before ended, as `cursorText` wrote it; undefined on the first page. */
 export function cursorOf<Schema extends v.GenericSchema>(
   c: Context,
   schema: Schema,
@@ -85,10 +85,10 @@ export function page<Row, Item>(
 ) {
   const shown = rows.slice(0, limit)
   const last = rows.length > limit ? shown.at(-1) : undefined
-  const next_cursor =
-    last === undefined ? null : Buffer.from(JSON.stringify(cursor(last))).toString('base64url')
-  return { data: shown.map(view), next_cursor }
+  return { data: shown.map(view), next_cursor: last === undefined ? null : cursorText(cursor(last)) }
 }
+
+export const cursorText = (cursor: unknown) => Buffer.from(JSON.stringify(cursor)).toString('base64url')
 
 /** A cursor that is one instant, in epoch ms. */
 export const InstantCursor = v.pipe(

@@ -2,7 +2,7 @@ import { and, asc, eq, getTableColumns, gte, lt, lte, sql } from 'drizzle-orm'
 import { windowAggregates } from '../../migrations/schema.ts'
 import { featuresOfParts, type WindowFeatures, type WindowPart } from '../../telemetry/window-features.ts'
 import { type Database, query } from '../database.ts'
-import { page } from './parameters.ts'
+import { cursorText } from './parameters.ts'
 
 /** Sketches that one page may read, for windows of several parts: they are merged in memory. */
 export const MAX_SKETCH_BYTES = 8 * 1024 * 1024
@@ -19,24 +19,27 @@ export interface MetricRequest {
 
 /** A page of windows: at most `limit`, fewer where their sketches are many, and at least one if there is one. */
 export async function windowPage(request: MetricRequest) {
-  const { windowStart, sketch, ...columns } = getTableColumns(windowAggregates)
   const sizes = await windowSizes(request)
   const shown = shownWindows(sizes, request.limit)
-  const last = sizes[shown]?.windowStart ?? sizes.at(-1)?.windowStart
+  const last = sizes[Math.min(shown, sizes.length) - 1]
   if (last === undefined) return { data: [], next_cursor: null }
+  const windows = mergeParts(await readParts(request, last.windowStart))
+  const next_cursor = sizes.length > shown ? cursorText(last.windowStart.getTime()) : null
+  return { data: windows.map(windowView), next_cursor }
+}
+
+/** Sketches are large, and a window of one part is finished without. */
+function readParts(request: MetricRequest, last: Date): Promise<PartRow[]> {
+  const { windowStart, sketch, ...columns } = getTableColumns(windowAggregates)
   const severalParts = sql`count(*) over (partition by ${windowStart}) > 1`
-  const parts = await query(
+  const neededSketch = sql<Uint8Array | null>`case when ${severalParts} then ${sketch} end`.mapWith(sketch)
+  return query(
     request.db
-      .select({
-        windowStart,
-        ...columns,
-        sketch: sql<Uint8Array | null>`case when ${severalParts} then ${sketch} end`.mapWith(sketch),
-      })
+      .select({ windowStart, ...columns, sketch: neededSketch })
       .from(windowAggregates)
       .where(and(inRange(request), lte(windowStart, last)))
       .orderBy(asc(windowStart), asc(windowAggregates.shard), asc(windowAggregates.part)),
   )
-  return page(mergeParts(parts), shown, windowView, (row) => row.windowStart)
 }
 
 interface WindowSize {
@@ -45,7 +48,7 @@ interface WindowSize {
   sketchBytes: number
 }
 
-/** The windows of a page and the one after it. */
+/** The windows that a page may show, and the one after. */
 function windowSizes(request: MetricRequest): Promise<WindowSize[]> {
   const { windowStart, sketch } = windowAggregates
   return query(
