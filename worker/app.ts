@@ -2,6 +2,7 @@ import { Hono } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { adminRoute } from './admin/admin-route.ts'
 import { alertRoutes } from './alerting/alert-routes.ts'
+import { deliveryRoutes } from './alerting/delivery-routes.ts'
 import { webhookRoutes } from './alerting/webhook-routes.ts'
 import { ingestRoute } from './ingest/ingest-route.ts'
 import { errorFields, log } from './log.ts'
@@ -68,4 +69,5 @@ app.route('/v1/usage', usageRoute)
 app.route('/v1/status', statusRoute)
 app.route('/v1', alertRoutes)
 app.route('/v1', webhookRoutes)
+app.route('/v1', deliveryRoutes)
 app.route('/admin', adminRoute)

@@ -1,15 +1,16 @@
 import { and, asc, eq, sql } from 'drizzle-orm'
 import { type Context, Hono } from 'hono'
 import * as v from 'valibot'
-import { webhookDeliveries, webhookEndpoints } from '../../migrations/schema.ts'
+import { webhookEndpoints } from '../../migrations/schema.ts'
 import { sealSecret } from '../../telemetry/secret-box.ts'
 import { webhookSecretOf } from '../../telemetry/signature.ts'
 import type { AppEnv } from '../app.ts'
 import { database, query } from '../database.ts'
 import { Problem } from '../problem.ts'
-import { cursorOf, InstantCursor, limitOf, notFound, page, pathId } from '../query/parameters.ts'
+import { cursorOf, limitOf, notFound, page } from '../query/parameters.ts'
 import { requestJson } from '../request-json.ts'
 import { requireScope } from '../tenant-auth.ts'
+import { webhookOf } from './webhook-of.ts'
 import { webhookUrlFault } from './webhook-url.ts'
 
 const SECRET_BYTES = 32
@@ -19,7 +20,7 @@ const Url = v.pipe(v.string(), v.maxLength(2048))
 const NewWebhook = v.object({ url: Url, enabled: v.optional(v.boolean(), true) })
 const WebhookChange = v.object({ url: v.optional(Url), enabled: v.optional(v.boolean()) })
 
-/** `/v1/webhooks` and their deliveries. The ML service sends them; a secret is shown once, at creation or rotation. */
+/** `/v1/webhooks`. A secret is shown once, at creation or rotation. */
 export const webhookRoutes = new Hono<AppEnv>()
   .get('/webhooks', requireScope('read'), listWebhooks)
   .post('/webhooks', requireScope('manage'), createWebhook)
@@ -27,9 +28,6 @@ export const webhookRoutes = new Hono<AppEnv>()
   .patch('/webhooks/:id', requireScope('manage'), changeWebhook)
   .delete('/webhooks/:id', requireScope('manage'), deleteWebhook)
   .post('/webhooks/:id/rotate-secret', requireScope('manage'), rotateSecret)
-  .post('/webhooks/:id/test', requireScope('manage'), sendTest)
-  .get('/webhooks/:id/deliveries', requireScope('read'), listDeliveries)
-  .post('/deliveries/:id/retry', requireScope('manage'), retryDelivery)
 
 const newSecret = () => webhookSecretOf(crypto.getRandomValues(new Uint8Array(SECRET_BYTES)))
 
@@ -99,77 +97,6 @@ async function rotateSecret(c: Context<AppEnv>) {
   return c.json({ secret })
 }
 
-async function sendTest(c: Context<AppEnv>) {
-  const { tenantId, id } = await webhookOf(c)
-  const now = new Date()
-  const deliveryId = crypto.randomUUID()
-  const [row] = await query(
-    database(c.env)
-      .insert(webhookDeliveries)
-      .values({
-        tenantId,
-        id: deliveryId,
-        webhookId: id,
-        eventKey: `test:${deliveryId}`,
-        type: 'webhook.test',
-        body: JSON.stringify({
-          type: 'webhook.test',
-          timestamp: now.toISOString(),
-          data: { webhook_id: id },
-        }),
-        nextAttemptAt: now,
-      })
-      .returning(),
-  )
-  return c.json(deliveryView(row!), 202)
-}
-
-async function listDeliveries(c: Context<AppEnv>) {
-  const limit = limitOf(c)
-  const after = cursorOf(c, v.tuple([InstantCursor, v.pipe(v.string(), v.uuid())]))
-  const { tenantId, id } = await webhookOf(c)
-  // Ordered by the millisecond that the cursor carries: finer digits would show a row twice.
-  const createdAt = sql`date_trunc('milliseconds', ${webhookDeliveries.createdAt})`
-  const rows = await query(
-    database(c.env)
-      .select()
-      .from(webhookDeliveries)
-      .where(
-        and(
-          eq(webhookDeliveries.tenantId, tenantId),
-          eq(webhookDeliveries.webhookId, id),
-          after && sql`(${createdAt}, ${webhookDeliveries.id}) < (${after[0]}, ${after[1]})`,
-        ),
-      )
-      .orderBy(sql`${createdAt} desc`, sql`${webhookDeliveries.id} desc`)
-      .limit(limit + 1),
-  )
-  return c.json(page(rows, limit, deliveryView, (row) => [row.createdAt.getTime(), row.id]))
-}
-
-async function retryDelivery(c: Context<AppEnv>) {
-  const [row] = await query(
-    database(c.env)
-      .update(webhookDeliveries)
-      .set({ state: 'pending', nextAttemptAt: new Date() })
-      .where(and(eq(webhookDeliveries.tenantId, c.get('tenantId')), eq(webhookDeliveries.id, pathId(c))))
-      .returning(),
-  )
-  if (row === undefined) throw notFound()
-  return c.json(deliveryView(row), 202)
-}
-
-async function webhookOf(c: Context<AppEnv>) {
-  const [row] = await query(
-    database(c.env)
-      .select()
-      .from(webhookEndpoints)
-      .where(and(eq(webhookEndpoints.tenantId, c.get('tenantId')), eq(webhookEndpoints.id, pathId(c)))),
-  )
-  if (row === undefined) throw notFound()
-  return row
-}
-
 async function update(
   c: Context<AppEnv>,
   { tenantId, id }: { tenantId: string; id: string },
@@ -196,14 +123,3 @@ function acceptedUrl(c: Context<AppEnv>, text: string): string {
 }
 
 const webhookView = ({ id, url, enabled }: typeof webhookEndpoints.$inferSelect) => ({ id, url, enabled })
-
-function deliveryView(row: typeof webhookDeliveries.$inferSelect) {
-  return {
-    id: row.id,
-    webhook_id: row.webhookId,
-    type: row.type,
-    state: row.state,
-    next_attempt_at: row.nextAttemptAt,
-    attempts: row.attempts,
-  }
-}

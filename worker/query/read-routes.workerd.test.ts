@@ -1,25 +1,15 @@
 import { env } from 'cloudflare:workers'
-import { neonConfig } from '@neondatabase/serverless'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { connect } from '../../durable-objects/connect-database.ts'
-import { seededRandom } from '../../telemetry/random.ts'
-import { Sketch } from '../../telemetry/sketch.ts'
+import { list } from '../testing/reads.ts'
 import { createTenant, request, seriesBatch, type TestTenant } from '../testing/tenant.ts'
 
 const sql = connect(env)
 const MODEL = crypto.randomUUID()
-const cursor = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
-
-interface Page {
-  data: Record<string, unknown>[]
-  next_cursor: string | null
-}
 
 let owner: TestTenant
 let stranger: TestTenant
 let ids: { device: string; metric: string; rule: string; webhook: string; delivery: string }
-
-const list = async (tenant: TestTenant, path: string) => (await tenant.get(path)).json<Page>()
 
 async function idOf(tenant: TestTenant, path: string, body: unknown): Promise<string> {
   const answer = await tenant.send('POST', path, body)
@@ -146,144 +136,6 @@ describe('every tenant route', () => {
     ['/v1/metrics?device_id=nonsense', 200],
   ])('GET %s with an id that is nobody’s answers %i', async (path, status) => {
     expect((await owner.get(path)).status).toBe(status)
-  })
-})
-
-describe('parameters', () => {
-  it.each([
-    ['/v1/devices?limit=0', 'limit'],
-    ['/v1/devices?limit=1001', 'limit'],
-    ['/v1/devices?cursor=rubbish', 'cursor'],
-    ['/v1/anomalies?from=yesterday', 'from'],
-    ['/v1/anomalies?from=2026-01-01&to=2026-04-04', 'from'],
-    ['/v1/anomalies?from=2026-02-01&to=2026-01-01', 'from'],
-    ['/v1/anomalies?min_score=high', 'min_score'],
-    ['/v1/usage?from=2026-02-30', 'from'],
-    ['/v1/usage?from=2026-01-01&to=2026-06-01', 'from'],
-    ['/v1/usage?from=2026-01-01&to=2026-04-04', 'from'],
-    ['/v1/anomalies?from=1767225600000000', 'from'],
-    ['/v1/anomalies?from=-99999999999999', 'from'],
-    ['/v1/alerts?to=-62135596800001', 'to'],
-    ['/v1/metrics/{metric}/windows?to=253402300800000', 'to'],
-    ['/v1/anomalies?from=0000-12-31T00:00:00Z&to=0001-01-02', 'from'],
-    [`/v1/devices?cursor=${cursor('a\u0000b')}`, 'cursor'],
-    [`/v1/metrics?cursor=${cursor(['a', 'b\u0000'])}`, 'cursor'],
-    [`/v1/devices?cursor=${cursor('\ud800')}`, 'cursor'],
-    [`/v1/metrics/{metric}/datapoints?cursor=${cursor(8e15)}`, 'cursor'],
-    [`/v1/metrics/{metric}/windows?cursor=${cursor(-8e15)}`, 'cursor'],
-    [`/v1/alerts?cursor=${cursor([0.5, MODEL])}`, 'cursor'],
-  ])('GET %s answers 400 and names "%s"', async (template, name) => {
-    const answer = await owner.get(fill(template))
-    const body = await answer.json<{ code: string; errors: { path: string }[] }>()
-    expect([answer.status, body.code, body.errors[0]?.path]).toEqual([400, 'invalid_parameter', name])
-  })
-
-  it.each([
-    ['/v1/usage?from=2026-01-01&to=2026-04-03'],
-    ['/v1/anomalies?from=2026-01-01&to=2026-04-03'],
-    ['/v1/anomalies?to=0001-01-01T00:00:00Z'],
-    ['/v1/anomalies?from=9999-12-31&to=9999-12-31T23:59:59.999Z'],
-    [`/v1/metrics/{metric}/datapoints?cursor=${cursor(Date.parse('9999-12-31T23:59:59.999Z'))}`],
-  ])('GET %s, at the very edge, answers 200', async (template) => {
-    expect((await owner.get(fill(template))).status).toBe(200)
-  })
-
-  it.each([
-    ['/v1/alert-rules', { name: 'a\u0000b' }, 'name'],
-    ['/v1/alert-rules', { name: '\ud800' }, 'name'],
-    ['/v1/alert-rules', { name: '' }, 'name'],
-  ])('POST %s with %j answers 400 and names "%s"', async (path, body, name) => {
-    const answer = await owner.send('POST', path, body)
-    const problem = await answer.json<{ code: string; errors: { path: string }[] }>()
-    expect([answer.status, problem.code, problem.errors[0]?.path]).toEqual([400, 'validation_failed', name])
-  })
-
-  it('answers 413 to a body that no rule has', async () => {
-    const answer = await owner.send('POST', '/v1/alert-rules', { name: 'x', more: 'x'.repeat(64 * 1024) })
-    expect([answer.status, (await answer.json<{ code: string }>()).code]).toEqual([413, 'payload_too_large'])
-  })
-
-  it('keeps a webhook’s URL as it will be called', async () => {
-    const url = 'https://hooks.example.com/a\u0000b'
-    const answer = await owner.send('POST', '/v1/webhooks', { url, enabled: false })
-    expect(answer.status).toBe(201)
-    expect(await answer.json()).toMatchObject({ url: 'https://hooks.example.com/a%00b' })
-  })
-
-  it('pages through a list without gaps or repeats', async () => {
-    const now = Date.now()
-    const points = Array.from({ length: 25 }, (_, i) => [now - 60_000 + i, i])
-    const tenant = await createTenant()
-    await tenant.ingest({ batch_id: 'p', series: [{ device: 'd', metric: 'm', points }] })
-    await vi.waitFor(async () => expect((await list(tenant, '/v1/metrics')).data).toHaveLength(1), {
-      timeout: 20_000,
-    })
-    const id = String((await list(tenant, '/v1/metrics')).data[0]?.['id'])
-    const seen: unknown[] = []
-    let next: string | null = ''
-    while (next !== null) {
-      const page: Page = await list(
-        tenant,
-        `/v1/metrics/${id}/datapoints?limit=10${next && `&cursor=${next}`}`,
-      )
-      seen.push(...page.data)
-      next = page.next_cursor
-    }
-    expect(seen).toEqual(points.map(([ts, value]) => [new Date(Number(ts)).toISOString(), value]))
-  })
-})
-
-describe('GET windows', () => {
-  const start = Math.floor(Date.now() / 300_000) * 300_000 - 10 * 300_000
-
-  /** `sketchBytes`: that many bytes which are no sketch, for one that must not be read. */
-  async function insertPart(window: number, part: number, values: number[], sketchBytes = 0) {
-    const sketch = new Sketch(seededRandom(1))
-    for (const value of values) sketch.add(value)
-    const hex = sketchBytes > 0 ? '' : Buffer.from(sketch.toBytes()).toString('hex')
-    const at = new Date(start + window * 300_000)
-    await sql`insert into window_aggregates (tenant_id, metric_id, window_start, shard, part, count, mean, m2, min, max,
-        median, mad, first_ts, last_ts, sketch)
-      values (${owner.id}, ${ids.metric}, ${at}, 9, ${part}, ${values.length}, 2, 0, 1, 9, ${values[0]}, 0, ${at}, ${at},
-        decode(${hex} || repeat('00', ${sketchBytes}), 'hex'))`
-  }
-
-  it('merges the parts of a window, and reads sketches of no other', async () => {
-    await insertPart(0, 1, [1], 500_000)
-    await insertPart(1, 1, [1, 2])
-    await insertPart(1, 2, [3])
-    await insertPart(2, 1, [7], 500_000)
-    let received = 0
-    neonConfig.fetchFunction = async (url: string, init: RequestInit) => {
-      const answer = await (await fetch(url, init)).text()
-      received += answer.length
-      return new Response(answer)
-    }
-    try {
-      const range = `from=${start}&to=${start + 3 * 300_000}`
-      const { data } = await list(owner, `/v1/metrics/${ids.metric}/windows?${range}`)
-      expect(data.map(({ count, median }) => [count, median])).toEqual([
-        [1, 1],
-        [3, 2],
-        [1, 7],
-      ])
-      expect(received).toBeLessThan(20_000)
-      const first: Page = await list(owner, `/v1/metrics/${ids.metric}/windows?${range}&limit=2`)
-      const rest = await list(owner, `/v1/metrics/${ids.metric}/windows?${range}&cursor=${first.next_cursor}`)
-      expect([...first.data, ...rest.data]).toEqual(data)
-    } finally {
-      neonConfig.fetchFunction = undefined
-    }
-  })
-
-  it('ends a page before a window whose sketches are too many for it', async () => {
-    await insertPart(3, 1, [5])
-    await insertPart(4, 1, [1], 4_500_000)
-    await insertPart(4, 2, [1], 4_500_000)
-    const range = `from=${start + 3 * 300_000}&to=${start + 6 * 300_000}`
-    const page = await list(owner, `/v1/metrics/${ids.metric}/windows?${range}`)
-    expect(page.data.map(({ median }) => median)).toEqual([5])
-    expect(page.next_cursor).not.toBeNull()
   })
 })
 

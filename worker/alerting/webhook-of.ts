@@ -1,0 +1,18 @@
+import { and, eq } from 'drizzle-orm'
+import type { Context } from 'hono'
+import { webhookEndpoints } from '../../migrations/schema.ts'
+import type { AppEnv } from '../app.ts'
+import { database, query } from '../database.ts'
+import { notFound, pathId } from '../query/parameters.ts'
+
+/** The tenant's webhook that the path names; 404 when there is none. */
+export async function webhookOf(c: Context<AppEnv>) {
+  const [row] = await query(
+    database(c.env)
+      .select()
+      .from(webhookEndpoints)
+      .where(and(eq(webhookEndpoints.tenantId, c.get('tenantId')), eq(webhookEndpoints.id, pathId(c)))),
+  )
+  if (row === undefined) throw notFound()
+  return row
+}

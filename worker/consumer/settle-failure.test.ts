@@ -1,0 +1,44 @@
+import { NeonDbError } from '@neondatabase/serverless'
+import { expect, test, vi } from 'vitest'
+import { BatchRefusal } from '../../telemetry/batch-refusal.ts'
+import { PoisonError, persist, settleFailure } from './settle-failure.ts'
+
+const LATE = 9
+
+/** What becomes of a message that fails with `error`. */
+function settled(error: unknown, attempts: number) {
+  const message = { id: 'm', timestamp: new Date(), body: {}, attempts, ack: vi.fn(), retry: vi.fn() }
+  const logs = (['warn', 'error'] as const).map((level) =>
+    vi.spyOn(console, level).mockImplementation(() => {}),
+  )
+  settleFailure(message, error, {})
+  for (const spy of logs) spy.mockRestore()
+  return message.ack.mock.calls.length > 0 ? 'let go' : 'retried'
+}
+
+test.each([
+  ['a message at fault', new PoisonError('no')],
+  ['an archived batch that does not parse', new BatchRefusal('invalid_json', 'no')],
+  ['a bug of ours', new TypeError('x is undefined')],
+  ['rows that Postgres refuses', Object.assign(new NeonDbError('no'), { code: '21000' })],
+  ['a body that is too large', new NeonDbError('Server error (HTTP status 413): too large')],
+])('%s is tried until the queue gives up and keeps it as a dead letter', (_, error) => {
+  expect([settled(error, 1), settled(error, LATE)]).toEqual(['retried', 'retried'])
+})
+
+test.each([
+  ['Postgres that is away', new NeonDbError('Error connecting to database')],
+  ['a lost compute', Object.assign(new NeonDbError('lost'), { code: '' })],
+  ['an object that restarts', new Error('Durable Object reset')],
+])('after %s a message is let go in the end: the shard sends it again', (_, error) => {
+  expect([settled(error, 1), settled(error, LATE)]).toEqual(['retried', 'let go'])
+})
+
+test('persist makes poison of what will not pass, a bug included, and of nothing else', async () => {
+  const bug = () => {
+    throw new RangeError('Invalid time value')
+  }
+  await expect(persist(async () => bug())).rejects.toBeInstanceOf(PoisonError)
+  const lost = Object.assign(new NeonDbError('lost'), { code: '' })
+  await expect(persist(() => Promise.reject(lost))).rejects.toBe(lost)
+})
