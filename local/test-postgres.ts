@@ -30,7 +30,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     ADMIN_TOKEN: 'test-admin-token',
     API_KEY_MAC_SECRET: 'test-mac-secret',
     WEBHOOK_SECRET_KEY: Buffer.alloc(32, 7).toString('base64'),
-    FLUSH_INTERVAL_MS: '100',
+    FLUSH_INTERVAL_MS: '1',
     RESEND_AFTER_MS: '2000',
     // Property tests of the Workers runtime read how long a campaign is to be, and a seed to repeat one.
     PROPERTY_RUNS: process.env['PROPERTY_RUNS'] ?? (process.env['EDGEPULSE_LONG'] ? '3000' : '200'),
