@@ -32,10 +32,10 @@ export interface Run {
   exited: Promise<number | null>
 }
 
-export function run(script: 'demo' | 'dev', { environment }: Place): Run {
+export function run(script: 'demo' | 'dev' | 'admin', { environment }: Place, args: string[] = []): Run {
   // What the test runner has set for itself is none of the command's business.
   const { NODE_ENV: _, VITEST: __, ...own } = process.env
-  const child = spawn('npm', ['run', '--silent', script], {
+  const child = spawn('npm', ['run', '--silent', script, '--', ...args], {
     cwd: ROOT,
     env: { ...own, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
