@@ -12,7 +12,7 @@ afterAll(() => place.remove())
 
 describe('npm run demo', () => {
   it('carries real data from POST to a verified webhook, and leaves no process behind', async () => {
-    const demo = run('local/demo.ts', place)
+    const demo = run('demo', place)
     await untilReady(demo, place)
     const processes = processTree(demo.child.pid!)
     expect(await demo.exited, demo.output()).toBe(0)
@@ -36,7 +36,7 @@ describe('npm run demo', () => {
   })
 
   it('finds its result again on a second run, without sending anything', async () => {
-    const demo = run('local/demo.ts', place)
+    const demo = run('demo', place)
     expect(await demo.exited, demo.output()).toBe(0)
     expect(demo.output()).not.toContain('Replaying')
     expect(demo.output()).toMatch(/stored +29032 datapoints; usage says 29032/)

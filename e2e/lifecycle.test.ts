@@ -14,7 +14,7 @@ afterAll(() => place.remove())
 
 describe('npm run dev', () => {
   it('says in dev.json where everything is, and removes it when it ends', async () => {
-    const dev = run('local/dev.ts', place)
+    const dev = run('dev', place)
     const file = await untilReady(dev, place)
     const { url, dashboard_url, admin_token, database_url, model_dir, pids } = file
     expect(Object.keys(file)).toEqual([
@@ -46,11 +46,11 @@ describe('npm run dev', () => {
   })
 
   it('starts again on the same state, refuses a second supervisor there, and ends on Ctrl-C', async () => {
-    const dev = run('local/dev.ts', place)
+    const dev = run('dev', place)
     await untilReady(dev, place)
     expect(dev.output()).not.toContain('migrations')
 
-    const second = run('local/dev.ts', place)
+    const second = run('dev', place)
     expect(await second.exited).toBe(1)
     expect(second.output()).toMatch(/^Another EdgePulse \(process \d+\) uses the state folder .+\n$/)
 
@@ -61,14 +61,14 @@ describe('npm run dev', () => {
   })
 
   it('leaves nothing running when it is killed, and starts again after', async () => {
-    const killed = run('local/dev.ts', place)
+    const killed = run('dev', place)
     const { pids } = await untilReady(killed, place)
     const processes = processTree(killed.child.pid!)
     process.kill(pids.supervisor, 'SIGKILL')
     await killed.exited
     await untilGone(processes)
 
-    const dev = run('local/dev.ts', place)
+    const dev = run('dev', place)
     await expect.poll(dev.output, { timeout: 60_000 }).toContain('Ready')
     dev.child.kill('SIGTERM')
     expect(await dev.exited, dev.output()).toBe(0)
@@ -76,7 +76,7 @@ describe('npm run dev', () => {
 
   it('is stopped in the middle of a start without leaving a process', async () => {
     const elsewhere = await makePlace()
-    const dev = run('local/dev.ts', elsewhere)
+    const dev = run('dev', elsewhere)
     await expect
       .poll(() => existsSync(path.join(elsewhere.stateDir, 'postgres.log')), {
         timeout: 20_000,
@@ -95,7 +95,7 @@ describe('npm run dev', () => {
     const port = Number(elsewhere.environment[variable])
     const taken = createServer()
     await new Promise<void>((resolve) => taken.listen(port, '127.0.0.1', resolve))
-    const dev = run('local/dev.ts', elsewhere)
+    const dev = run('dev', elsewhere)
     expect(await dev.exited).toBe(1)
     expect(dev.output().trim().split('\n').at(-1)).toBe(
       `Port ${port} is in use: stop what listens there, or set ${variable} to another port.`,
@@ -106,7 +106,7 @@ describe('npm run dev', () => {
 
   it('says what happened when its state folder is deleted while it starts', async () => {
     const elsewhere = await makePlace()
-    const dev = run('local/dev.ts', elsewhere)
+    const dev = run('dev', elsewhere)
     await expect
       .poll(() => existsSync(path.join(elsewhere.stateDir, 'postgres')), { timeout: 20_000, interval: 10 })
       .toBe(true)

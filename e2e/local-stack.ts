@@ -32,13 +32,12 @@ export interface Run {
   exited: Promise<number | null>
 }
 
-export function run(script: string, { environment }: Place): Run {
+export function run(script: 'demo' | 'dev' | 'admin', { environment }: Place, args: string[] = []): Run {
   // What the test runner has set for itself is none of the command's business.
   const { NODE_ENV: _, VITEST: __, ...own } = process.env
-  const child = spawn('node', [path.join(ROOT, 'local', 'run.mjs'), script], {
+  const child = spawn('npm', ['run', '--silent', script, '--', ...args], {
     cwd: ROOT,
-    // As npm would, so that a stack does not outlive a test runner that is killed.
-    env: { ...own, npm_lifecycle_event: 'e2e', ...environment },
+    env: { ...own, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''

@@ -17,7 +17,7 @@ let file: DevFile
 beforeAll(async () => {
   // What a killed Worker held in its queue is sent again after this, rather than after half a minute.
   place = await makePlace({ RESEND_AFTER_MS: '3000' })
-  dev = run('local/dev.ts', place)
+  dev = run('dev', place)
   file = await untilReady(dev, place)
 })
 afterAll(async () => {
@@ -44,7 +44,7 @@ describe('a stack whose parts are killed while gateways send', () => {
     await moreAccepted(load)
     process.kill(file.pids.supervisor, 'SIGKILL')
     await dev.exited
-    dev = run('local/dev.ts', place)
+    dev = run('dev', place)
     await vi.waitFor(() => expect(dev.output()).toContain('Ready'), { timeout: 60_000 })
     await moreAccepted(load)
     await expectExactlyOnce(api, tenantId, await load.stop())

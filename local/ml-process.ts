@@ -1,3 +1,4 @@
+import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { untilAnswers } from './answers.ts'
@@ -8,6 +9,10 @@ import { NODE, ROOT } from './settings.ts'
 
 export interface MlOptions {
   environment: Record<string, string>
+  databaseUrl: string
+  modelDir: string
+  webhookSecretKey: string
+  allowPrivateWebhooks: boolean
   /** Seconds between two looks for due work. */
   every: number
   logFile: string
@@ -16,6 +21,8 @@ export interface MlOptions {
 
 /** Starts the ML service and waits until it answers. */
 export async function startMl(options: MlOptions): Promise<RunningPart> {
+  const { modelDir, allowPrivateWebhooks } = options
+  if (!modelDir.includes('://')) mkdirSync(modelDir, { recursive: true })
   const port = await freePort()
   const child = await startChild({
     command: NODE,
@@ -23,7 +30,14 @@ export async function startMl(options: MlOptions): Promise<RunningPart> {
       ...['--import', fileURLToPath(new URL('./end-with-parent.ts', import.meta.url))],
       ...[path.join(ROOT, 'ml-service', 'cli.ts'), 'serve', '--every', String(options.every)],
     ],
-    env: { ...options.environment, PORT: String(port) },
+    env: {
+      ...options.environment,
+      DATABASE_URL: options.databaseUrl,
+      MODEL_DIR: modelDir,
+      WEBHOOK_SECRET_KEY: options.webhookSecretKey,
+      ...(allowPrivateWebhooks ? { WEBHOOK_ALLOW_PRIVATE: '1' } : {}),
+      PORT: String(port),
+    },
     logFile: options.logFile,
     cwd: ROOT,
     ipc: true,

@@ -1,8 +1,7 @@
-import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { migrate } from '../migrations/migrate.ts'
-import { buildDashboard, isDashboardStale } from './dashboard-build.ts'
+import { buildStale } from './build-stale.ts'
 import { writeDevFile } from './dev-file.ts'
 import { startMl } from './ml-process.ts'
 import { type NeonProxy, startNeonProxy } from './neon-proxy.ts'
@@ -14,7 +13,7 @@ import { loadSecrets, type Secrets } from './secrets.ts'
 import { type Settings, SettingsError } from './settings.ts'
 import { claimStateFolder, type StateFolder } from './state-folder.ts'
 import { workerBindings } from './worker-bindings.ts'
-import { bundleOf, bundleWorker, isBundleStale } from './worker-bundle.ts'
+import { bundleOf } from './worker-bundle.ts'
 import { startWorker } from './worker-process.ts'
 
 export interface StackOptions {
@@ -103,17 +102,10 @@ export class Stack {
     this.#folder?.release()
   }
 
-  async #build(): Promise<void> {
-    const { environment } = this.#options.settings
-    const tool = { environment, signal: this.#aborted.signal }
-    if (isDashboardStale()) {
-      await buildDashboard(tool)
-      this.#options.progress.step('The dashboard is built.')
-    }
-    if (isBundleStale(this.#place('worker'))) {
-      await bundleWorker(this.#place('worker'), tool)
-      this.#options.progress.step('The Worker is bundled.')
-    }
+  #build(): Promise<void> {
+    const { settings, progress } = this.#options
+    const tool = { environment: settings.environment, signal: this.#aborted.signal }
+    return buildStale(this.#place('worker'), tool, progress.step)
   }
 
   async #startDatabase(): Promise<void> {
@@ -148,14 +140,19 @@ export class Stack {
 
   #startWorker(): Promise<RunningPart> {
     const { settings, allowPrivateWebhooks } = this.#options
+    const secrets = this.#held(this.#secrets)
     return startWorker({
       runner: {
+        s3Credentials: {
+          accessKeyId: secrets.S3_ACCESS_KEY_ID,
+          secretAccessKey: secrets.S3_SECRET_ACCESS_KEY,
+        },
         bundle: bundleOf(this.#place('worker')),
         port: settings.port,
         persistDir: this.#place('platform'),
         bindings: workerBindings({
           environment: settings.environment,
-          secrets: this.#held(this.#secrets),
+          secrets,
           databaseUrl: this.#databaseUrl,
           proxyPort: this.#proxy?.port,
           allowPrivateWebhooks,
@@ -169,15 +166,12 @@ export class Stack {
 
   #startMl(): Promise<RunningPart> {
     const { settings, allowPrivateWebhooks } = this.#options
-    if (!settings.modelDir.includes('://')) mkdirSync(settings.modelDir, { recursive: true })
     return startMl({
-      environment: {
-        ...settings.environment,
-        ...this.#held(this.#secrets),
-        DATABASE_URL: this.#databaseUrl,
-        MODEL_DIR: settings.modelDir,
-        ...(allowPrivateWebhooks ? { WEBHOOK_ALLOW_PRIVATE: '1' } : {}),
-      },
+      environment: settings.environment,
+      databaseUrl: this.#databaseUrl,
+      modelDir: settings.modelDir,
+      webhookSecretKey: this.#held(this.#secrets).WEBHOOK_SECRET_KEY,
+      allowPrivateWebhooks,
       every: ML_EVERY,
       logFile: this.#place('ml.log'),
       onSpawn: (pid) => this.#folder?.record('ml', pid),

@@ -21,7 +21,9 @@ const PASSED_ON = [
 export function workerBindings(options: BindingOptions): Record<string, string> {
   const { environment, secrets, databaseUrl, proxyPort, allowPrivateWebhooks } = options
   const bindings: Record<string, string> = {
-    ...secrets,
+    ADMIN_TOKEN: secrets.ADMIN_TOKEN,
+    API_KEY_MAC_SECRET: secrets.API_KEY_MAC_SECRET,
+    WEBHOOK_SECRET_KEY: secrets.WEBHOOK_SECRET_KEY,
     DATABASE_URL: databaseUrl,
     // Somebody is watching: closed windows need not wait for company, as they do where each flush costs money.
     FLUSH_INTERVAL_MS: '2000',

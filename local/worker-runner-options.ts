@@ -7,6 +7,8 @@ export const runnerOptionsSchema = v.object({
   /** Where Durable Objects and R2 keep their state. */
   persistDir: v.string(),
   bindings: v.record(v.string(), v.string()),
+  /** Opens the R2 buckets over S3, at /cdn-cgi/local/r2/s3. */
+  s3Credentials: v.object({ accessKeyId: v.string(), secretAccessKey: v.string() }),
 })
 export type RunnerOptions = v.InferOutput<typeof runnerOptionsSchema>
 

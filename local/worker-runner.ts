@@ -43,8 +43,11 @@ function onWorkerd(found: (workerd: ChildProcess) => void): void {
   })
 }
 
+const bucketsSchema = v.record(v.string(), v.object({ id: v.string() }))
+
 /** The settings of wrangler.toml as wrangler itself hands them to Miniflare, with the local ones on top. */
-function miniflareOptions({ bundle, port, persistDir, bindings }: RunnerOptions) {
+function miniflareOptions(options: RunnerOptions) {
+  const { bundle, port, persistDir, bindings, s3Credentials } = options
   const { workerOptions } = unstable_getMiniflareWorkerOptions(path.join(ROOT, 'wrangler.toml'))
   const { modulesRules: _, ...platform } = workerOptions // the bundle needs no more rules
   return {
@@ -53,6 +56,12 @@ function miniflareOptions({ bundle, port, persistDir, bindings }: RunnerOptions)
     modules: [{ type: 'ESModule' as const, path: bundle }],
     modulesRoot: path.dirname(bundle),
     bindings: { ...v.parse(v.record(v.string(), v.string()), platform.bindings), ...bindings },
+    r2Buckets: Object.fromEntries(
+      Object.entries(v.parse(bucketsSchema, platform.r2Buckets)).map(([name, bucket]) => [
+        name,
+        { ...bucket, s3Credentials },
+      ]),
+    ),
     host: '127.0.0.1',
     port,
     cf: false,
