@@ -7,7 +7,8 @@ import { defineConfig } from 'vitest/config'
  */
 export default defineConfig({
   test: {
-    silent: 'passed-only', // the logs of the Worker under test tell nothing when all is well
+    // The JSON logs of what is under test drown what tests themselves print: figures, seeds. LOGS=1 shows them.
+    onConsoleLog: (log) => process.env['LOGS'] === '1' || !/^\{|^\s*at |uncaught exception/.test(log),
     globalSetup: ['./local/test-postgres.ts'],
     projects: [
       {
