@@ -57,7 +57,7 @@ export function manifestEntry(batch: {
 }
 
 /** The manifest of the oldest journal rows up to `until`, of one UTC day; undefined when there are none. */
-export function nextManifest(
+function nextManifest(
   db: ShardStatements,
   owner: { tenantId: string; shard: number },
   until: number,
@@ -85,7 +85,7 @@ export function nextManifest(
  * Puts a manifest into the archive and returns the last journal id that is in it now. After a crash between
  * this and cutting the journal the manifest is there already, of perhaps fewer batches: then that one counts.
  */
-export async function archiveManifest(bucket: R2Bucket, key: string, manifest: Manifest): Promise<number> {
+async function archiveManifest(bucket: R2Bucket, key: string, manifest: Manifest): Promise<number> {
   const stored = await bucket.put(key, JSON.stringify(manifest), {
     onlyIf: { etagDoesNotMatch: '*' },
     httpMetadata: { contentType: 'application/json' },
@@ -94,4 +94,18 @@ export async function archiveManifest(bucket: R2Bucket, key: string, manifest: M
   const found = await bucket.get(key)
   if (found === null) throw new Error(`the manifest ${key} is neither there nor can it be written`)
   return v.parse(Manifest, await found.json()).last
+}
+
+/** Writes manifests of all journal rows up to `until`, one after the other, and cuts the journal behind each. */
+export async function writeManifests(
+  db: ShardStatements,
+  bucket: R2Bucket,
+  owner: { tenantId: string; shard: number },
+  until: number,
+): Promise<void> {
+  for (;;) {
+    const next = nextManifest(db, owner, until)
+    if (next === undefined) return
+    db.cutJournal(await archiveManifest(bucket, next.key, next.manifest))
+  }
 }

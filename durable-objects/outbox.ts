@@ -1,26 +1,29 @@
 import { backoffMs } from './backoff.ts'
+import type { ShardQueues } from './shard-queues.ts'
 import type { ShardStatements } from './tenant-shard-sql.ts'
 
 const RESEND_CAP_MS = 600_000
 /** Messages sent again by one alarm; what else is due follows with the next. */
 const RESEND_LIMIT = 100
 
-export interface OutboxDeps {
+export interface OutboxDeps extends ShardQueues {
   db: ShardStatements
   /** Runs writes that belong together. */
   transaction<T>(writes: () => T): T
+}
+
+interface Timing {
+  now: number
   resendAfterMs: number
   random: () => number
-  sendBatches(batchIds: string[]): Promise<void>
-  sendFlushes(flushIds: number[]): Promise<void>
 }
 
 /**
  * Sends again what nobody has acknowledged in time. A row is postponed before it is sent: should the queue
- * refuse, it comes again after the backoff, and never faster.
+ * refuse, it comes again after the backoff, and never faster. One queue's outage does not hold up the other.
  */
-export async function drainOutbox(deps: OutboxDeps, now: number): Promise<void> {
-  const { batches, flushes } = deps.transaction(() => postponeDue(deps, now))
+export async function drainOutbox(deps: OutboxDeps, timing: Timing): Promise<void> {
+  const { batches, flushes } = deps.transaction(() => postponeDue(deps.db, timing))
   const sends = [
     ...(batches.length > 0 ? [deps.sendBatches(batches)] : []),
     ...(flushes.length > 0 ? [deps.sendFlushes(flushes)] : []),
@@ -29,7 +32,7 @@ export async function drainOutbox(deps: OutboxDeps, now: number): Promise<void> 
   if (failed) throw failed.reason
 }
 
-function postponeDue({ db, resendAfterMs, random }: OutboxDeps, now: number) {
+function postponeDue(db: ShardStatements, { now, resendAfterMs, random }: Timing) {
   const again = (attempts: number) => now + backoffMs(attempts + 1, resendAfterMs, RESEND_CAP_MS, random)
   const batches = db.dueOutbox(now, RESEND_LIMIT)
   const flushes = db.dueFlushes(now, RESEND_LIMIT)

@@ -1,20 +1,15 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { Columns } from '../telemetry/columns.ts'
-import {
-  type AdmitReply,
-  type AdmitRequest,
-  admit,
-  batchKeyOf,
-  figuresOf,
-  type Grounds,
-} from './admission.ts'
+import { type AdmitReply, type AdmitRequest, admit, batchKeyOf, type Grounds } from './admission.ts'
+import { type BatchStatus, statusOf, type Verdict, verdictOf } from './batch-record.ts'
 import { sweepBatches } from './dedupe-horizon.ts'
 import { flushWindows, MAX_STATE_BYTES } from './flush.ts'
-import { archiveManifest, nextManifest } from './manifest.ts'
+import { writeManifests } from './manifest.ts'
 import { migrateStorage } from './migrate-storage.ts'
 import { nextAlarm } from './next-alarm.ts'
 import { drainOutbox, removeFromOutbox } from './outbox.ts'
 import { Releases } from './releases.ts'
+import { type ShardQueues, shardQueues } from './shard-queues.ts'
 import {
   applyAccepted,
   flushDueAt,
@@ -31,29 +26,6 @@ import type { DayUsage } from './window-frames.ts'
 import type { SeriesState } from './window-state.ts'
 
 const NEVER = Number.MAX_SAFE_INTEGER
-/** A queue takes this many messages in one call. */
-const MAX_MESSAGES = 100
-
-/** What the consumer needs to store a batch as its 202 said. */
-export interface Verdict {
-  batchId: string
-  receivedAt: number
-  datapoints: number
-  /** Packed rejections. */
-  rejected: Uint32Array
-  /** Of the decompressed body, hex. */
-  sha256: string
-  /** Set once Postgres has the batch: another message about it is old news. */
-  persistedAt: number | null
-}
-
-export interface BatchStatus {
-  status: 'accepted' | 'persisted' | 'failed'
-  datapoints: number
-  receivedAt: number
-  persistedAt: number | null
-  error: string | null
-}
 
 export interface ShardStatus {
   lastBatchAt: number | null
@@ -74,6 +46,7 @@ export class TenantShard extends DurableObject<Env> {
   readonly #flushIntervalMs: number
   readonly #resendAfterMs: number
   readonly #releases: Releases
+  readonly #queues: ShardQueues
   #state: ShardState
   #alarmAt: number | undefined
   #sealing: Promise<void> = Promise.resolve()
@@ -92,6 +65,7 @@ export class TenantShard extends DurableObject<Env> {
       bucket: env.ARCHIVE,
       archiveKey: (id) => this.#archiveKey(id),
     })
+    this.#queues = shardQueues(env, this.#owner(), (batchId) => this.#archiveKey(batchId))
     this.#state = restoreState(this.#db, Date.now(), Math.random)
     ctx.blockConcurrencyWhile(async () => {
       this.#alarmAt = (await ctx.storage.getAlarm()) ?? undefined
@@ -141,9 +115,7 @@ export class TenantShard extends DurableObject<Env> {
   verdicts(batchIds: string[]): Verdict[] {
     return batchIds.flatMap((batchId) => {
       const row = this.#db.batch(batchKeyOf(batchId))
-      if (row === undefined) return []
-      const sha256 = Buffer.from(row.sha256).toString('hex')
-      return [{ batchId, ...figuresOf(row), sha256, persistedAt: row.persisted_at }]
+      return row === undefined ? [] : [verdictOf(batchId, row)]
     })
   }
 
@@ -169,10 +141,7 @@ export class TenantShard extends DurableObject<Env> {
 
   batch(batchId: string): BatchStatus | undefined {
     const row = this.#db.batch(batchKeyOf(batchId))
-    if (row === undefined) return undefined
-    const { datapoints, received_at: receivedAt, persisted_at: persistedAt, error } = row
-    const status = persistedAt !== null ? 'persisted' : error !== null ? 'failed' : 'accepted'
-    return { status, datapoints, receivedAt, persistedAt, error }
+    return row && statusOf(row)
   }
 
   /** A flush as `decodeFlush` reads it; undefined once it has been acknowledged. */
@@ -228,7 +197,7 @@ export class TenantShard extends DurableObject<Env> {
     const now = Date.now()
     try {
       if (isDue(this.#flushDueAt(this.#allSeries()), now)) await this.#flush(now)
-      await drainOutbox(this.#outboxDeps(), now)
+      await this.#drainOutbox(now)
       if (isDue(this.#sweepDueAt(), now)) this.#sweep(now)
       if (isDue(this.#releases.dueAt(), now)) await this.#releases.retry(now)
       if (isDue(manifestDueAt(this.#db, this.#state), now)) await this.seal()
@@ -313,33 +282,14 @@ export class TenantShard extends DurableObject<Env> {
     )
     Object.assign(this.#state, { lastFlushAt: now, replayBytes: 0, usageDirtySince: undefined })
     // Should the queue refuse, the alarm sends them again.
-    await this.#announceFlushes(ids).catch((error) => this.#logError('flush_not_announced', error))
+    await this.#queues.sendFlushes(ids).catch((error) => this.#logError('flush_not_announced', error))
   }
 
-  #outboxDeps() {
-    return {
-      db: this.#db,
-      transaction: <T>(writes: () => T) => this.ctx.storage.transactionSync(writes),
-      resendAfterMs: this.#resendAfterMs,
-      random: Math.random,
-      sendFlushes: (flushIds: number[]) => this.#announceFlushes(flushIds),
-      sendBatches: async (batchIds: string[]) => {
-        const bodies = batchIds.map((batch_id) => ({
-          body: { tenant_id: this.#tenantId, batch_id, r2_key: this.#archiveKey(batch_id) },
-        }))
-        await this.env.BATCHES.sendBatch(bodies)
-        console.warn(
-          JSON.stringify({ event: 'batches_sent_again', ...this.#owner(), count: batchIds.length }),
-        )
-      },
-    }
-  }
-
-  async #announceFlushes(flushIds: number[]): Promise<void> {
-    for (let i = 0; i < flushIds.length; i += MAX_MESSAGES) {
-      const ids = flushIds.slice(i, i + MAX_MESSAGES)
-      await this.env.WINDOWS.sendBatch(ids.map((flush_id) => ({ body: { ...this.#owner(), flush_id } })))
-    }
+  async #drainOutbox(now: number): Promise<void> {
+    const transaction = <T>(writes: () => T) => this.ctx.storage.transactionSync(writes)
+    const { sendBatches, sendFlushes } = this.#queues
+    const timing = { now, resendAfterMs: this.#resendAfterMs, random: Math.random }
+    await drainOutbox({ db: this.#db, transaction, sendBatches, sendFlushes }, timing)
   }
 
   #sweep(now: number): void {
@@ -349,14 +299,9 @@ export class TenantShard extends DurableObject<Env> {
     )
   }
 
-  /** Writes manifests of all that is checkpointed, one after the other, and cuts the journal behind each. */
   async #writeManifests(): Promise<void> {
     const owner = { tenantId: this.#tenantId, shard: this.#shard }
-    for (;;) {
-      const next = nextManifest(this.#db, owner, this.#state.progress.checkpointedUntil)
-      if (next === undefined) break
-      this.#db.cutJournal(await archiveManifest(this.env.ARCHIVE, next.key, next.manifest))
-    }
+    await writeManifests(this.#db, this.env.ARCHIVE, owner, this.#state.progress.checkpointedUntil)
     this.#state.unmanifested = this.#db.journalEntryCount()
   }
 

@@ -4,6 +4,7 @@ import { adminRoute } from './admin/admin-route.ts'
 import { alertRoutes } from './alerting/alert-routes.ts'
 import { deliveryRoutes } from './alerting/delivery-routes.ts'
 import { webhookRoutes } from './alerting/webhook-routes.ts'
+import type { AppEnv } from './app-env.ts'
 import { ingestRoute } from './ingest/ingest-route.ts'
 import { errorFields, log } from './log.ts'
 import { Problem, renderProblem } from './problem.ts'
@@ -14,11 +15,6 @@ import { metricsRoute } from './query/metrics-route.ts'
 import { statusRoute } from './query/status-route.ts'
 import { usageRoute } from './query/usage-route.ts'
 import { requestDeadline } from './within-deadline.ts'
-
-export interface AppEnv {
-  Bindings: Env
-  Variables: { tenantId: string }
-}
 
 const VERSION = '0.1.0'
 

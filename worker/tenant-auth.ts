@@ -1,7 +1,7 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import type { Authorization, Scope } from '../durable-objects/tenant-config.ts'
 import { type ParsedKey, parseKey } from './api-key.ts'
-import type { AppEnv } from './app.ts'
+import type { AppEnv } from './app-env.ts'
 import { Problem } from './problem.ts'
 import { withinDeadline } from './within-deadline.ts'
 

@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import type { AppEnv } from './app.ts'
+import type { AppEnv } from './app-env.ts'
 import { Problem } from './problem.ts'
 import { remainingMs, requestDeadline, withinDeadline } from './within-deadline.ts'
 

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Context, Next } from 'hono'
-import type { AppEnv } from './app.ts'
+import type { AppEnv } from './app-env.ts'
 import { Problem, unavailable } from './problem.ts'
 
 /** All that one request waits for is given up after this, so that a passing fault is answered within 10 s. */

@@ -1,5 +1,5 @@
 import { Hono } from 'hono'
-import type { AppEnv } from '../app.ts'
+import type { AppEnv } from '../app-env.ts'
 import { keysRoute } from './keys-route.ts'
 import { requireAdmin } from './require-admin.ts'
 import { tenantsRoute } from './tenants-route.ts'

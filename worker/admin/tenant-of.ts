@@ -1,7 +1,7 @@
 import type { Context } from 'hono'
 import * as v from 'valibot'
 import { isName } from '../../telemetry/json-batch.ts'
-import type { AppEnv } from '../app.ts'
+import type { AppEnv } from '../app-env.ts'
 import { database, query } from '../database.ts'
 import { notFound, pathId } from '../query/parameters.ts'
 import { findTenant, type TenantRow } from './admin-sql.ts'

@@ -3,7 +3,7 @@ import { type Context, Hono } from 'hono'
 import * as v from 'valibot'
 import { alertEvents, alertRules, metrics } from '../../migrations/schema.ts'
 import { isName } from '../../telemetry/json-batch.ts'
-import type { AppEnv } from '../app.ts'
+import type { AppEnv } from '../app-env.ts'
 import { database, query } from '../database.ts'
 import { Problem } from '../problem.ts'
 import {

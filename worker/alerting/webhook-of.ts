@@ -1,7 +1,7 @@
 import { and, eq } from 'drizzle-orm'
 import type { Context } from 'hono'
 import { webhookEndpoints } from '../../migrations/schema.ts'
-import type { AppEnv } from '../app.ts'
+import type { AppEnv } from '../app-env.ts'
 import { database, query } from '../database.ts'
 import { notFound, pathId } from '../query/parameters.ts'
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import * as v from 'valibot'
-import type { Verdict } from '../../durable-objects/tenant-shard.ts'
+import type { Verdict } from '../../durable-objects/batch-record.ts'
 import type { Columns } from '../../telemetry/columns.ts'
 import { parseJsonBatch } from '../../telemetry/json-batch.ts'
 import { unpackRejections } from '../../telemetry/rejection.ts'

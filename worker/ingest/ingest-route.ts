@@ -1,6 +1,6 @@
 import { type Context, Hono } from 'hono'
 import type { ParsedKey } from '../api-key.ts'
-import type { AppEnv } from '../app.ts'
+import type { AppEnv } from '../app-env.ts'
 import { errorFields, log } from '../log.ts'
 import { Problem } from '../problem.ts'
 import { keyOf, refusal } from '../tenant-auth.ts'

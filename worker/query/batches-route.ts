@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import { BATCH_ID } from '../../telemetry/json-batch.ts'
-import type { AppEnv } from '../app.ts'
+import type { AppEnv } from '../app-env.ts'
 import { archiveKeyOf, metadataOf } from '../ingest/archive.ts'
 import { requireScope } from '../tenant-auth.ts'
 import { withinDeadline } from '../within-deadline.ts'

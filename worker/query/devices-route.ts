@@ -1,7 +1,7 @@
 import { and, asc, count, eq, gt, sql } from 'drizzle-orm'
 import { Hono } from 'hono'
 import { devices, metrics } from '../../migrations/schema.ts'
-import type { AppEnv } from '../app.ts'
+import type { AppEnv } from '../app-env.ts'
 import { database, query } from '../database.ts'
 import { requireScope } from '../tenant-auth.ts'
 import { cursorOf, limitOf, page, TextCursor } from './parameters.ts'

@@ -3,7 +3,7 @@ import { type Context, Hono } from 'hono'
 import * as v from 'valibot'
 import { anomalyScores, datapoints, devices, metrics } from '../../migrations/schema.ts'
 import { nearestInstant } from '../../telemetry/timestamp.ts'
-import type { AppEnv } from '../app.ts'
+import type { AppEnv } from '../app-env.ts'
 import { type Database, database, query } from '../database.ts'
 import { requireScope } from '../tenant-auth.ts'
 import {

@@ -1,0 +1,30 @@
+import { type BatchFigures, figuresOf } from './admission.ts'
+import type { BatchRow } from './tenant-shard-sql.ts'
+
+/** What the consumer needs to store a batch as its 202 said. */
+export interface Verdict extends BatchFigures {
+  batchId: string
+  /** Of the decompressed body, hex. */
+  sha256: string
+  /** Set once Postgres has the batch: another message about it is old news. */
+  persistedAt: number | null
+}
+
+export function verdictOf(batchId: string, row: BatchRow): Verdict {
+  const sha256 = Buffer.from(row.sha256).toString('hex')
+  return { batchId, ...figuresOf(row), sha256, persistedAt: row.persisted_at }
+}
+
+/** A batch as its sender may ask for it. */
+export interface BatchStatus {
+  status: 'accepted' | 'persisted' | 'failed'
+  datapoints: number
+  receivedAt: number
+  persistedAt: number | null
+  error: string | null
+}
+
+export function statusOf({ datapoints, received_at, persisted_at, error }: BatchRow): BatchStatus {
+  const status = persisted_at !== null ? 'persisted' : error !== null ? 'failed' : 'accepted'
+  return { status, datapoints, receivedAt: received_at, persistedAt: persisted_at, error }
+}

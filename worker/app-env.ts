@@ -1,0 +1,5 @@
+/** What every route finds in its context. */
+export interface AppEnv {
+  Bindings: Env
+  Variables: { tenantId: string }
+}
