@@ -170,7 +170,7 @@ export class TenantControl extends DurableObject<Env> {
       const stored = this.#db.deletion()
       if (!stored) return
       const next = await deletionStep(this.#deletionDeps(), parseDeletion(stored))
-      if (next === undefined) return await this.ctx.storage.deleteAll()
+      if (next === undefined) return await this.#vanish()
       this.#db.setDeletion(JSON.stringify(next))
       await this.ctx.storage.setAlarm(Date.now())
     } catch (error) {
@@ -179,6 +179,12 @@ export class TenantControl extends DurableObject<Env> {
       )
       await this.ctx.storage.setAlarm(Date.now() + RETRY_AFTER_MS)
     }
+  }
+
+  /** The end of a deletion. What memory still holds must not be served; the alarm ends first. */
+  async #vanish(): Promise<void> {
+    await this.ctx.storage.deleteAll()
+    setTimeout(() => this.ctx.abort('the tenant was deleted'), 50)
   }
 
   #deletionDeps() {
