@@ -32,7 +32,11 @@ export interface Run {
   exited: Promise<number | null>
 }
 
-export function run(script: 'demo' | 'dev' | 'admin', { environment }: Place, args: string[] = []): Run {
+export function run(
+  script: 'start' | 'demo' | 'dev' | 'admin' | 'ml',
+  { environment }: Place,
+  args: string[] = [],
+): Run {
   // What the test runner has set for itself is none of the command's business.
   const { NODE_ENV: _, VITEST: __, ...own } = process.env
   const child = spawn('npm', ['run', '--silent', script, '--', ...args], {

@@ -25,6 +25,7 @@ const COMMANDS: Record<string, { run: Command; options: string[]; flags: string[
  * Results go to stdout, logs to stderr.
  */
 export async function main(args: string[], variables: Record<string, string | undefined>): Promise<number> {
+  process.stdout.once('error', endWithReader)
   try {
     const [name, ...rest] = args
     const command = commandOf(name)
@@ -47,6 +48,11 @@ export async function main(args: string[], variables: Record<string, string | un
 }
 
 const print = (line: string) => process.stdout.write(`${line}\n`)
+
+/** A reader such as `head` that has seen enough is no error of ours. */
+function endWithReader(error: NodeJS.ErrnoException): void {
+  process.exit(error.code === 'EPIPE' ? 0 : 1)
+}
 
 function commandOf(name: string | undefined) {
   const command = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined

@@ -1,6 +1,6 @@
 import { type LookupAddress, type LookupOptions, lookup } from 'node:dns'
 import { Agent } from 'undici'
-import { isPublicAddress } from './public-address.ts'
+import { isPublicAddress } from '../../telemetry/public-address.ts'
 
 type LookupCallback = (
   error: NodeJS.ErrnoException | null,

@@ -1,6 +1,6 @@
 import { type Dispatcher, request } from 'undici'
+import { isPublicAddress, literalAddress } from '../../telemetry/public-address.ts'
 import { messageOf } from '../log.ts'
-import { isPublicAddress, literalAddress } from './public-address.ts'
 
 const TIMEOUT_MS = 15_000
 const MAX_RESPONSE_BYTES = 64 * 1024

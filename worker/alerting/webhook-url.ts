@@ -1,4 +1,4 @@
-import ipaddr from 'ipaddr.js'
+import { isPublicAddress, literalAddress } from '../../telemetry/public-address.ts'
 
 /**
  * What a webhook's URL itself tells against it, as a rule the user can follow; undefined: nothing does. Names
@@ -13,17 +13,5 @@ export function webhookUrlFault(text: string, allowPrivate: boolean): string | u
   if (allowPrivate) return undefined
   const host = url.hostname.replace(/\.+$/, '').replace(/^\[|\]$/g, '')
   if (host === '' || host === 'localhost' || host.endsWith('.localhost')) return 'must not be this machine'
-  return ipaddr.isValid(host) && !isPublic(host) ? 'must be a public address' : undefined
-}
-
-function isPublic(address: string): boolean {
-  const parsed = ipaddr.process(address)
-  // ::/96 once carried IPv4 addresses, private ones among them; ipaddr.js takes it for unicast.
-  const carriesIpv4 =
-    parsed.kind() === 'ipv6' &&
-    parsed
-      .toByteArray()
-      .slice(0, 12)
-      .every((byte) => byte === 0)
-  return !carriesIpv4 && parsed.range() === 'unicast'
+  return literalAddress(host) !== undefined && !isPublicAddress(host) ? 'must be a public address' : undefined
 }

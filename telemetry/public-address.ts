@@ -6,7 +6,15 @@ import ipaddr from 'ipaddr.js'
  */
 export function isPublicAddress(address: string): boolean {
   if (!ipaddr.isValid(address)) return false
-  return ipaddr.process(address).range() === 'unicast'
+  const parsed = ipaddr.process(address)
+  return parsed.range() === 'unicast' && !carriesIpv4(parsed)
+}
+
+/** ::/96 once carried IPv4 addresses, private ones among them; ipaddr.js takes it for unicast. */
+function carriesIpv4(address: ipaddr.IPv4 | ipaddr.IPv6): boolean {
+  if (address.kind() === 'ipv4') return false
+  const prefix = address.toByteArray().slice(0, 12)
+  return prefix.every((byte) => byte === 0)
 }
 
 /** The address that a URL's host spells out; undefined where the host is a name. */
