@@ -10,6 +10,7 @@ import { splitBytes } from './byte-pieces.ts'
 import { encodeColumns } from './columns-frame.ts'
 import { type DedupeHorizon, oldestTimestamp } from './dedupe-horizon.ts'
 import { manifestEntry } from './manifest.ts'
+import { type Bucket, takeTokens } from './rate-limit.ts'
 import { type Authorization, authorize, type TenantConfig } from './tenant-config.ts'
 import type { BatchRow, ShardStatements } from './tenant-shard-sql.ts'
 import { seriesKey } from './window-state.ts'
@@ -48,10 +49,12 @@ type Outcome =
   | { outcome: 'accepted' | 'duplicate'; figures: BatchFigures }
   | { outcome: 'refused'; code: Exclude<Authorization, 'ok'> | 'batch_conflict' }
   | { outcome: 'refused'; code: 'no_datapoint_accepted'; rejected: Uint32Array }
+  /** The tenant's rate limit: the same batch passes after this time. */
+  | { outcome: 'refused'; code: 'rate_limited'; waitMs: number }
   /** The same batch_id is being settled by another request: try again. */
   | { outcome: 'busy' }
 
-export type Admission = { reply: AdmitReply; columns?: Columns }
+export type Admission = { reply: AdmitReply; columns?: Columns; bucket?: Bucket }
 
 /** What a batch is judged by. */
 export interface Grounds {
@@ -65,6 +68,8 @@ export interface Grounds {
   resendAfterMs: number
   /** Journal ids ascend for ever, also after rows were cut. */
   nextJournalId: number
+  /** The tenant's bucket, where this shard keeps it. */
+  bucket: Bucket | undefined
 }
 
 /** The key a batch has in the object: 16 bytes of the SHA-256 of its id. */
@@ -91,6 +96,10 @@ export function admit(db: ShardStatements, grounds: Grounds, request: AdmitReque
   if (columns.ts.length === 0) {
     return { reply: { outcome: 'refused', code: 'no_datapoint_accepted', rejected } }
   }
+  const limited = takeFrom(grounds, columns.ts.length)
+  if (limited !== undefined && limited.waitMs > 0) {
+    return { reply: { outcome: 'refused', code: 'rate_limited', waitMs: limited.waitMs } }
+  }
   const figures = {
     datapoints: columns.ts.length,
     series: columns.series.length,
@@ -98,7 +107,17 @@ export function admit(db: ShardStatements, grounds: Grounds, request: AdmitReque
     receivedAt: request.receivedAt,
   }
   write(db, id, request, columns, figures, grounds)
-  return { reply: { outcome: 'accepted', figures }, columns }
+  if (limited === undefined) return { reply: { outcome: 'accepted', figures }, columns }
+  db.setMeta(BUCKET, JSON.stringify(limited.bucket))
+  return { reply: { outcome: 'accepted', figures }, columns, bucket: limited.bucket }
+}
+
+/** Where a shard keeps the tenant's bucket, if it has a limit. */
+export const BUCKET = 'bucket'
+
+function takeFrom({ bucket, config, now }: Grounds, datapoints: number) {
+  const { rateLimit } = config.plan
+  return bucket && rateLimit ? takeTokens(bucket, rateLimit, datapoints, now) : undefined
 }
 
 /** What the Worker rejected, what is older than the tenant keeps or the shard remembers, what is beyond the limit. */

@@ -8,6 +8,7 @@ import {
 } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import fc from 'fast-check'
+import * as v from 'valibot'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { WINDOW_MS, windowStartOf } from '../telemetry/window.ts'
 import { featuresOfParts, featuresOfValues, type WindowPart } from '../telemetry/window-features.ts'
@@ -249,25 +250,30 @@ async function expectExactlyOnce(run: Run): Promise<void> {
   }
 }
 
+const Part = v.object({
+  ...{ device: v.string(), windowStart: v.number(), count: v.number(), mean: v.number(), m2: v.number() },
+  ...{
+    min: v.number(),
+    max: v.number(),
+    median: v.number(),
+    mad: v.number(),
+    firstTs: v.number(),
+    lastTs: v.number(),
+  },
+  sketch: v.pipe(
+    v.string(),
+    v.transform((base64) => Uint8Array.from(Buffer.from(base64, 'base64'))),
+  ),
+})
+
 async function partsOf(tenantId: string): Promise<Map<string, WindowPart[]>> {
   const rows =
-    await sql`select external_id as device, (extract(epoch from window_start) * 1000)::float8 as start,
-      w.count, w.mean, w.m2, w.min, w.max, w.median, w.mad, encode(w.sketch, 'base64') as sketch
+    await sql`select external_id as device, (extract(epoch from window_start) * 1000)::float8 as "windowStart",
+      w.count, w.mean, w.m2, w.min, w.max, w.median, w.mad, encode(w.sketch, 'base64') as sketch,
+      (extract(epoch from first_ts) * 1000)::float8 as "firstTs", (extract(epoch from w.last_ts) * 1000)::float8 as "lastTs"
     from window_aggregates w join metrics m on m.tenant_id = w.tenant_id and m.id = w.metric_id
     join devices v on v.tenant_id = m.tenant_id and v.id = m.device_id where w.tenant_id = ${tenantId}`
-  const parts = new Map<string, WindowPart[]>()
-  for (const row of rows) {
-    const part = {
-      ...row,
-      windowStart: row['start'],
-      firstTs: 0,
-      lastTs: 0,
-      sketch: Uint8Array.from(Buffer.from(row['sketch'], 'base64')),
-    }
-    const key = `${row['device']} ${row['start']}`
-    parts.set(key, [...(parts.get(key) ?? []), part as unknown as WindowPart])
-  }
-  return parts
+  return Map.groupBy(v.parse(v.array(Part), rows), ({ device, windowStart }) => `${device} ${windowStart}`)
 }
 
 it(`counts, aggregates and stores every accepted datapoint once, over ${RUNS} runs of anything going wrong`, async () => {

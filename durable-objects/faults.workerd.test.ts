@@ -180,12 +180,13 @@ describe('a batch_id', () => {
     const prototype = Object.getPrototypeOf(env.ARCHIVE)
     // The head of the second request is answered from before the removal and arrives after it.
     const realHead = prototype.head
+    const removed = Promise.withResolvers<void>()
     const heads = vi.spyOn(prototype, 'head').mockImplementation(async function (
       this: R2Bucket,
       key: unknown,
     ) {
       const object = await realHead.call(this, key)
-      await new Promise((resolve) => setTimeout(resolve, 100))
+      await removed.promise
       return object
     })
     vi.spyOn(TenantShard.prototype, 'admit').mockImplementationOnce(async function (this: TenantShard) {
@@ -195,6 +196,7 @@ describe('a batch_id', () => {
     const second = tenant.ingest(body)
     await vi.waitFor(() => expect(heads).toHaveBeenCalled())
     await shardOf(tenant).contest((await keyHashOf(tenant)) ?? '', 'contested')
+    removed.resolve()
     const status = (await second).status
     vi.restoreAllMocks()
     if (status === 202) expect(await env.ARCHIVE.head(archiveKeyOf(tenant.id, 'contested'))).not.toBeNull()

@@ -1,10 +1,12 @@
 import { type Columns, dropOlder } from '../telemetry/columns.ts'
 import type { Random } from '../telemetry/random.ts'
-import { type AdmitRequest, batchKeyOf } from './admission.ts'
+import { type AdmitRequest, BUCKET, batchKeyOf } from './admission.ts'
 import { restoreWindows } from './checkpoint.ts'
 import { type DedupeHorizon, oldestTimestamp, readHorizon } from './dedupe-horizon.ts'
 import { nextAlarm } from './next-alarm.ts'
 import { type Progress, readProgress } from './progress.ts'
+import { type Bucket, fullBucket, parseBucket } from './rate-limit.ts'
+import { RateMeter } from './rate-meter.ts'
 import { readSeries, seriesHashOf } from './series-registry.ts'
 import { authorize, type TenantConfig } from './tenant-config.ts'
 import type { ShardStatements } from './tenant-shard-sql.ts'
@@ -32,6 +34,9 @@ export interface ShardState {
   unmanifested: number
   usageDirtySince: number | undefined
   lastFlushAt: number
+  /** Where the tenant has a rate limit and this one shard. */
+  bucket: Bucket | undefined
+  meter: RateMeter
 }
 
 const CONFIG = 'config'
@@ -39,6 +44,7 @@ const CONFIG = 'config'
 export function restoreState(db: ShardStatements, now: number, random: Random): ShardState {
   const config = db.meta(CONFIG)
   const progress = readProgress(db)
+  const bucket = db.meta(BUCKET)
   return {
     config: config === undefined ? undefined : JSON.parse(config),
     windows: restoreWindows(db, progress, random),
@@ -49,6 +55,8 @@ export function restoreState(db: ShardStatements, now: number, random: Random): 
     unmanifested: db.journalEntryCount(),
     usageDirtySince: db.dirtyUsage().length > 0 ? now : undefined,
     lastFlushAt: now,
+    bucket: bucket === undefined ? undefined : parseBucket(bucket),
+    meter: new RateMeter(),
   }
 }
 
@@ -72,7 +80,15 @@ export function applyAccepted(
   state.progress.lastBatchAt = Math.max(state.progress.lastBatchAt ?? 0, receivedAt)
   state.replayBytes += columns.ts.byteLength + columns.values.byteLength
   state.unmanifested += 1
+  state.meter.add(columns.ts.length, receivedAt)
   return addColumns(state.windows, columns, receivedAt, random)
+}
+
+/** The bucket that decides on a batch here: a tenant of one shard has it in that shard, others in TenantControl. */
+export function bucketOf({ config, bucket }: ShardState, now: number): Bucket | undefined {
+  const limit = config?.plan.rateLimit
+  if (!limit || config.plan.shards > 1) return undefined
+  return bucket ?? fullBucket(limit, now)
 }
 
 /** When a flush is due, given the series to look at (all of them, or those just touched); undefined: nothing to flush. */

@@ -1,19 +1,14 @@
-import * as v from 'valibot'
+import type { RateLimit } from './rate-limit.ts'
 
 export const SCOPES = ['ingest', 'read', 'manage'] as const
 export type Scope = (typeof SCOPES)[number]
-
-export const RateLimit = v.object({
-  datapoints_per_second: v.pipe(v.number(), v.minValue(1)),
-  batches_per_second: v.pipe(v.number(), v.minValue(1)),
-})
 
 /** What a tenant may do and for how long its data is kept. */
 export interface Plan {
   retentionDays: number
   seriesLimit: number
   shards: number
-  rateLimit: v.InferOutput<typeof RateLimit> | null
+  rateLimit: RateLimit | null
   allowedLatenessMs: number
 }
 

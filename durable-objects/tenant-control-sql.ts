@@ -6,7 +6,8 @@ export const CONTROL_SCHEMA = [
      state text not null,
      plan text not null,
      version integer not null,
-     deletion text
+     deletion text,
+     bucket text
    );
    create table keys (
      id text primary key,
@@ -83,6 +84,9 @@ export function controlStatements(sql: SqlStorage) {
     deletion: () =>
       sql.exec<{ deletion: string | null }>('select deletion from tenant').toArray()[0]?.deletion,
     setDeletion: (deletion: string) => sql.exec('update tenant set deletion = ?', deletion),
+
+    bucket: () => sql.exec<{ bucket: string | null }>('select bucket from tenant').toArray()[0]?.bucket,
+    setBucket: (bucket: string) => sql.exec('update tenant set bucket = ?', bucket),
 
     addSeries: (hashes: Float64Array) => sql.exec('insert into series (hashes) values (?)', hashes),
     series: () => sql.exec<{ hashes: ArrayBuffer }>('select hashes from series'),

@@ -3,6 +3,7 @@ import { connect } from './connect-database.ts'
 import { type Deletion, deletionStep, newDeletion, parseDeletion } from './delete-tenant.ts'
 import { deleteTenantRows } from './delete-tenant-rows.ts'
 import { migrateStorage } from './migrate-storage.ts'
+import { fullBucket, parseBucket, type RateLimit, takeTokens } from './rate-limit.ts'
 import { readSeries, registerSeries } from './series-registry.ts'
 import {
   type Authorization,
@@ -19,6 +20,7 @@ import type { DayUsage } from './window-frames.ts'
 const RETRY_AFTER_MS = 3_000
 
 export interface TenantStatus extends ShardStatus {
+  rateLimit: RateLimit | null
   seriesUsed: number
   seriesLimit: number
 }
@@ -120,6 +122,25 @@ export class TenantControl extends DurableObject<Env> {
     return Float64Array.from(accepted)
   }
 
+  /**
+   * Takes a batch out of the tenant's bucket, for its several shards; 0, or the milliseconds until it can be
+   * taken. One object decides, so the limit holds exactly whatever shards the batches go to.
+   */
+  takeTokens(datapoints: number): number {
+    const limit = this.#db.tenant()?.plan.rateLimit
+    if (!limit) return 0
+    const now = Date.now()
+    const stored = this.#db.bucket()
+    const { bucket, waitMs } = takeTokens(
+      stored ? parseBucket(stored) : fullBucket(limit, now),
+      limit,
+      datapoints,
+      now,
+    )
+    if (waitMs === 0) this.#db.setBucket(JSON.stringify(bucket))
+    return waitMs
+  }
+
   /** Counters per UTC day of arrival, summed over the shards, both days inclusive. */
   async usage(from: string, to: string): Promise<DayUsage[]> {
     const perShard = await Promise.all(this.#shards().map((shard) => shard.usage(from, to)))
@@ -136,6 +157,9 @@ export class TenantControl extends DurableObject<Env> {
       oldestPendingAt: extreme(Math.min, shards, 'oldestPendingAt'),
       batchesPending: shards.reduce((sum, { batchesPending }) => sum + batchesPending, 0),
       openWindows: shards.reduce((sum, { openWindows }) => sum + openWindows, 0),
+      datapointsPerSecond: shards.reduce((sum, { datapointsPerSecond }) => sum + datapointsPerSecond, 0),
+      batchesPerSecond: shards.reduce((sum, { batchesPerSecond }) => sum + batchesPerSecond, 0),
+      rateLimit: this.#db.tenant()?.plan.rateLimit ?? null,
       seriesUsed: this.#series.size,
       seriesLimit: this.#db.tenant()?.plan.seriesLimit ?? 0,
     }

@@ -12,6 +12,7 @@ import { Releases } from './releases.ts'
 import { type ShardQueues, shardQueues } from './shard-queues.ts'
 import {
   applyAccepted,
+  bucketOf,
   flushDueAt,
   latenessMsOf,
   manifestDueAt,
@@ -32,6 +33,9 @@ export interface ShardStatus {
   batchesPending: number
   oldestPendingAt: number | null
   openWindows: number
+  /** Means over the last minute. */
+  datapointsPerSecond: number
+  batchesPerSecond: number
 }
 
 /**
@@ -77,14 +81,17 @@ export class TenantShard extends DurableObject<Env> {
   async admit(request: AdmitRequest): Promise<AdmitReply> {
     if ((await this.#configured()) === undefined) return { outcome: 'refused', code: 'invalid_api_key' }
     const registered = await this.#registerSeries(request)
+    const waitMs = await this.#waitForTokens(request)
+    if (waitMs > 0) return { outcome: 'refused', code: 'rate_limited', waitMs }
     if (!(await this.#archiveHolds(request))) return { outcome: 'busy' }
     const { config } = this.#state // read after the last wait: nothing may come between this and the commit
     if (config === undefined) return { outcome: 'busy' }
     const now = Date.now()
-    const { reply, columns } = this.ctx.storage.transactionSync(() =>
+    const { reply, columns, bucket } = this.ctx.storage.transactionSync(() =>
       admit(this.#db, this.#grounds(config, registered, now), request),
     )
-    if (reply.outcome === 'refused') await this.#release(request.batchId, now)
+    if (bucket !== undefined) this.#state.bucket = bucket
+    if (reply.outcome === 'refused') await this.#refuse(reply.code, request.batchId, now)
     else await this.#remember(request, columns, registered.newSeries, now)
     return { ...reply, shards: config.plan.shards }
   }
@@ -168,7 +175,8 @@ export class TenantShard extends DurableObject<Env> {
     let openWindows = 0
     for (const { windows } of this.#allSeries()) openWindows += windows.size
     const { lastBatchAt } = this.#state.progress
-    return { lastBatchAt, batchesPending: n, oldestPendingAt: oldest, openWindows }
+    const rate = this.#state.meter.rate(Date.now())
+    return { lastBatchAt, batchesPending: n, oldestPendingAt: oldest, openWindows, ...rate }
   }
 
   /** Memory that open windows hold, roughly. */
@@ -234,6 +242,20 @@ export class TenantShard extends DurableObject<Env> {
     return this.#releases.archiveHolds(id, batchId, sha256, archived === 'found')
   }
 
+  /** A batch that only has to wait keeps its archive object: its sender comes again with the same. */
+  async #refuse(code: string, batchId: string, now: number): Promise<void> {
+    if (code !== 'rate_limited') await this.#release(batchId, now)
+  }
+
+  /** How long a new batch must wait where the limit is shared by several shards, and so kept by control. */
+  async #waitForTokens({ columns, batchId, keyHash }: AdmitRequest): Promise<number> {
+    const { config } = this.#state
+    if (!config?.plan.rateLimit || config.plan.shards === 1) return 0
+    if (authorize(config, keyHash, ['ingest'], Date.now()) !== 'ok') return 0
+    if (this.#db.batch(batchKeyOf(batchId)) !== undefined) return 0
+    return this.#control().takeTokens(columns.ts.length)
+  }
+
   /** A batch refused whole leaves its batch_id free. */
   async #release(batchId: string, now: number): Promise<void> {
     const id = batchKeyOf(batchId)
@@ -245,7 +267,8 @@ export class TenantShard extends DurableObject<Env> {
   #grounds(config: TenantConfig, registered: Registered, now: number): Grounds {
     const nextJournalId = Math.max(this.#db.lastJournalId(), this.#state.progress.checkpointedUntil) + 1
     const { horizon } = this.#state
-    return { ...registered, config, horizon, now, nextJournalId, resendAfterMs: this.#resendAfterMs }
+    const bucket = bucketOf(this.#state, now)
+    return { ...registered, config, horizon, now, nextJournalId, bucket, resendAfterMs: this.#resendAfterMs }
   }
 
   /** Brings memory up to what was committed, and the alarm with it; `columns` only for a new batch. */

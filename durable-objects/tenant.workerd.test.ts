@@ -126,6 +126,56 @@ describe('the limit of series', () => {
   })
 })
 
+describe('a rate limit', () => {
+  const limit = { datapoints_per_second: 10, batches_per_second: 1000 }
+  const ten = (id: string, source: string) => ({
+    ...{ batch_id: id, source },
+    series: [
+      {
+        device: source,
+        metric: 'm',
+        points: Array.from({ length: 10 }, (_, i) => [Date.now() - i * 1000, i]),
+      },
+    ],
+  })
+
+  it.each([[1], [3]])(
+    'is exact over %i shards: what is beyond it hears 429 with the true waiting time',
+    async (shards) => {
+      const tenant = await createTenant({ plan: { rate_limit: limit, shards } })
+      const bodies = Array.from({ length: 6 }, (_, i) => ten(`b-${i}`, `gateway-${i}`))
+      const answers = await Promise.all(bodies.map((body) => tenant.ingest(body)))
+      expect(answers.map(({ status }) => status).sort()).toEqual([202, 202, 429, 429, 429, 429])
+      const refused = answers.find(({ status }) => status === 429)!
+      expect(Number(refused.headers.get('retry-after'))).toBe(1)
+      expect((await refused.json<{ code: string }>()).code).toBe('rate_limited')
+      const waiting = bodies[answers.indexOf(refused)]
+      await vi.waitFor(async () => expect((await tenant.ingest(waiting)).status).toBe(202), {
+        timeout: 5_000,
+        interval: 200,
+      })
+      expect((await tenant.ingest(waiting)).status).toBe(200)
+      const status = await (await tenant.get('/v1/status')).json()
+      expect(status).toMatchObject({
+        rate: { limit, datapoints_per_second: 0.5, batches_per_second: 3 / 60 },
+      })
+    },
+  )
+
+  it('survives the eviction of its object and can be lifted', async () => {
+    const tenant = await createTenant({
+      plan: { rate_limit: { datapoints_per_second: 1, batches_per_second: 1000 } },
+    })
+    const second = ten('second', 'g')
+    expect((await tenant.ingest(ten('first', 'g'))).status).toBe(202)
+    expect((await tenant.ingest(second)).status).toBe(429)
+    await evictDurableObject(shardOf(tenant))
+    expect((await tenant.ingest(second)).status).toBe(429)
+    await admin('PATCH', `/tenants/${tenant.id}`, { rate_limit: null })
+    expect((await tenant.ingest(second)).status).toBe(202)
+  })
+})
+
 describe('shards', () => {
   it('grow while traffic runs, and a batch accepted before is a duplicate after', async () => {
     const tenant = await createTenant()

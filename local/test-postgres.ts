@@ -33,7 +33,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     FLUSH_INTERVAL_MS: '1',
     RESEND_AFTER_MS: '2000',
     // Property tests of the Workers runtime read how long a campaign is to be, and a seed to repeat one.
-    PROPERTY_RUNS: process.env['PROPERTY_RUNS'] ?? (process.env['EDGEPULSE_LONG'] ? '3000' : '200'),
+    PROPERTY_RUNS: process.env['PROPERTY_RUNS'] ?? '200',
     PROPERTY_SEED: process.env['PROPERTY_SEED'] ?? String(Date.now() % 1_000_000_000),
   })
   return async () => {

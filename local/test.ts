@@ -1,5 +1,5 @@
-// `npm test`: types, lint, the dashboard's build, then every test. `--long` makes the campaigns of generated cases
-// long; further arguments go to vitest. Ends with a line "N passed, N failed".
+// `npm test`: types, lint, the dashboard's build, then every test; arguments go to vitest. Ends with a line
+// "N passed, N failed".
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -9,16 +9,14 @@ import { DASHBOARD_STEP, runSteps, STATIC_STEPS, toolStep } from './steps.ts'
 
 const reportSchema = v.object({ numPassedTests: v.number(), numFailedTests: v.number() })
 
-const args = process.argv.slice(2)
 const dir = mkdtempSync(path.join(tmpdir(), 'edgepulse-report-'))
 const report = path.join(dir, 'report.json')
 const vitestArgs = ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
-const long: Record<string, string> = args.includes('--long') ? { EDGEPULSE_LONG: '1' } : {}
 try {
   process.exitCode = await runSteps([
     ...STATIC_STEPS,
     DASHBOARD_STEP,
-    toolStep('tests', 'vitest', [...vitestArgs, ...args.filter((arg) => arg !== '--long')], long),
+    toolStep('tests', 'vitest', [...vitestArgs, ...process.argv.slice(2)]),
   ])
   const counts = readJson(report, reportSchema)
   if (counts) console.log(`${counts.numPassedTests} passed, ${counts.numFailedTests} failed`)

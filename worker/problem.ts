@@ -33,11 +33,17 @@ export class Problem extends Error {
   override name = 'Problem'
   readonly code: ProblemCode
   readonly errors: Fault[] | undefined
+  readonly retryAfterSeconds: number
 
-  constructor(code: ProblemCode, detail: string, options: { errors?: Fault[]; cause?: unknown } = {}) {
+  constructor(
+    code: ProblemCode,
+    detail: string,
+    options: { errors?: Fault[]; cause?: unknown; retryAfterSeconds?: number } = {},
+  ) {
     super(detail, { cause: options.cause })
     this.code = code
     this.errors = options.errors
+    this.retryAfterSeconds = options.retryAfterSeconds ?? RETRY_AFTER_SECONDS
   }
 }
 
@@ -53,7 +59,7 @@ export const unavailable = (cause?: unknown) =>
 
 export function renderProblem(c: Context, problem: Problem): Response {
   const [status, title] = PROBLEMS[problem.code]
-  if (status === 503 || status === 429) c.header('Retry-After', String(RETRY_AFTER_SECONDS))
+  if (status === 503 || status === 429) c.header('Retry-After', String(problem.retryAfterSeconds))
   const body = {
     type: 'about:blank',
     title,

@@ -8,7 +8,7 @@ import { retryOnce } from '../retry-once.ts'
 import { refusal } from '../tenant-auth.ts'
 import { withinDeadline } from '../within-deadline.ts'
 import { archiveBatch, archiveKeyOf } from './archive.ts'
-import { conflict, nothingAccepted } from './batch-problems.ts'
+import { conflict, nothingAccepted, rateLimited } from './batch-problems.ts'
 import { homeShardOf } from './home-shard.ts'
 import type { Body } from './read-body.ts'
 import type { ShardHint } from './shard-hint.ts'
@@ -60,6 +60,7 @@ export async function acceptBatch(
   if (reply.outcome === 'busy') throw unavailable()
   if (reply.outcome !== 'refused') return { batch, batchId, reply }
   if (reply.code === 'no_datapoint_accepted') throw nothingAccepted(batch, reply.rejected)
+  if (reply.code === 'rate_limited') throw rateLimited(reply.waitMs)
   throw reply.code === 'batch_conflict' ? conflict() : refusal(reply.code)
 }
 

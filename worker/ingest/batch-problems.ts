@@ -7,6 +7,16 @@ import { REJECTION_MESSAGES } from './verdict.ts'
 export const conflict = () =>
   new Problem('batch_conflict', 'This batch_id was sent before with other content; use a new batch_id.')
 
+/** The limit of the tenant's plan; `waitMs` is when the same batch passes. */
+export const rateLimited = (waitMs: number) =>
+  new Problem(
+    'rate_limited',
+    'The plan allows no more right now; send the same batch again after Retry-After.',
+    {
+      retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1000)),
+    },
+  )
+
 export const nothingAccepted = (batch: JsonBatch, rejected: Uint32Array) =>
   new Problem(
     'no_datapoint_accepted',

@@ -27,6 +27,11 @@ export const statusRoute = new Hono<AppEnv>().get('/', requireScope('read'), asy
     last_window_end:
       stored.lastWindowStart === null ? null : isoOf(stored.lastWindowStart.getTime() + WINDOW_MS),
     last_scored_window_end: stored.lastScored,
+    rate: {
+      datapoints_per_second: flow.datapointsPerSecond,
+      batches_per_second: flow.batchesPerSecond,
+      limit: flow.rateLimit,
+    },
     series_used: flow.seriesUsed,
     series_limit: flow.seriesLimit,
     warnings: warningsOf(flow, stored.failed),
