@@ -5,6 +5,7 @@ import { deleteTenantRows } from './delete-tenant-rows.ts'
 import { migrateStorage } from './migrate-storage.ts'
 import { fullBucket, parseBucket, type RateLimit, takeTokens } from './rate-limit.ts'
 import { readSeries, registerSeries } from './series-registry.ts'
+import type { ShardStatus } from './shard-status.ts'
 import {
   type Authorization,
   authorize,
@@ -14,7 +15,6 @@ import {
   type TenantState,
 } from './tenant-config.ts'
 import { type ApiKey, CONTROL_SCHEMA, controlStatements } from './tenant-control-sql.ts'
-import type { ShardStatus } from './tenant-shard.ts'
 import type { DayUsage } from './window-frames.ts'
 
 const RETRY_AFTER_MS = 3_000

@@ -7,6 +7,7 @@ import { flushWindows, MAX_STATE_BYTES } from './flush.ts'
 import { writeManifests } from './manifest.ts'
 import { migrateStorage } from './migrate-storage.ts'
 import { nextAlarm } from './next-alarm.ts'
+import { ObjectAlarm } from './object-alarm.ts'
 import { drainOutbox, removeFromOutbox } from './outbox.ts'
 import { Releases } from './releases.ts'
 import { type ShardQueues, shardQueues } from './shard-queues.ts'
@@ -21,22 +22,13 @@ import {
   storeConfig,
   unknownSeries,
 } from './shard-state.ts'
+import { type ShardStatus, shardStatus } from './shard-status.ts'
 import { type Authorization, authorize, type TenantConfig } from './tenant-config.ts'
 import { SHARD_SCHEMA, type ShardStatements, shardStatements } from './tenant-shard-sql.ts'
 import type { DayUsage } from './window-frames.ts'
 import type { SeriesState } from './window-state.ts'
 
 const NEVER = Number.MAX_SAFE_INTEGER
-
-export interface ShardStatus {
-  lastBatchAt: number | null
-  batchesPending: number
-  oldestPendingAt: number | null
-  openWindows: number
-  /** Means over the last minute. */
-  datapointsPerSecond: number
-  batchesPerSecond: number
-}
 
 /**
  * One shard of a tenant: decides on batches, counts usage, aggregates windows, and keeps every effect until
@@ -51,8 +43,8 @@ export class TenantShard extends DurableObject<Env> {
   readonly #resendAfterMs: number
   readonly #releases: Releases
   readonly #queues: ShardQueues
+  readonly #alarm: ObjectAlarm
   #state: ShardState
-  #alarmAt: number | undefined
   #sealing: Promise<void> = Promise.resolve()
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -62,6 +54,7 @@ export class TenantShard extends DurableObject<Env> {
     this.#shard = Number(shard)
     this.#flushIntervalMs = Number(env.FLUSH_INTERVAL_MS)
     this.#resendAfterMs = Number(env.RESEND_AFTER_MS)
+    this.#alarm = new ObjectAlarm(ctx.storage)
     migrateStorage(ctx.storage, SHARD_SCHEMA)
     this.#db = shardStatements(ctx.storage.sql)
     this.#releases = new Releases({
@@ -72,8 +65,8 @@ export class TenantShard extends DurableObject<Env> {
     this.#queues = shardQueues(env, this.#owner(), (batchId) => this.#archiveKey(batchId))
     this.#state = restoreState(this.#db, Date.now(), Math.random)
     ctx.blockConcurrencyWhile(async () => {
-      this.#alarmAt = (await ctx.storage.getAlarm()) ?? undefined
-      await this.#arm(this.#nextAlarm(Date.now()))
+      await this.#alarm.load()
+      await this.#alarm.arm(this.#nextAlarm(Date.now()))
     })
   }
 
@@ -171,12 +164,7 @@ export class TenantShard extends DurableObject<Env> {
   }
 
   status(): ShardStatus {
-    const { n, oldest } = this.#db.pending()
-    let openWindows = 0
-    for (const { windows } of this.#allSeries()) openWindows += windows.size
-    const { lastBatchAt } = this.#state.progress
-    const rate = this.#state.meter.rate(Date.now())
-    return { lastBatchAt, batchesPending: n, oldestPendingAt: oldest, openWindows, ...rate }
+    return shardStatus(this.#db, this.#state, Date.now())
   }
 
   /** Memory that open windows hold, roughly. */
@@ -201,7 +189,7 @@ export class TenantShard extends DurableObject<Env> {
 
   /** Flushes what is due and sends again what nobody acknowledged. Never throws: the platform drops such alarms. */
   override async alarm(): Promise<void> {
-    this.#alarmAt = undefined
+    this.#alarm.rang()
     const now = Date.now()
     try {
       if (isDue(this.#flushDueAt(this.#allSeries()), now)) await this.#flush(now)
@@ -214,7 +202,7 @@ export class TenantShard extends DurableObject<Env> {
     } finally {
       const next = this.#nextAlarm(Date.now())
       // What is still due after a failure must not make the alarm spin.
-      await this.#arm(next === undefined ? undefined : Math.max(next, now + MIN_ALARM_MS))
+      await this.#alarm.arm(next === undefined ? undefined : Math.max(next, now + MIN_ALARM_MS))
     }
   }
 
@@ -261,7 +249,7 @@ export class TenantShard extends DurableObject<Env> {
     const id = batchKeyOf(batchId)
     if (this.#db.batch(id) !== undefined) return
     await this.#releases.release(id, batchId, now)
-    await this.#arm(this.#releases.dueAt())
+    await this.#alarm.arm(this.#releases.dueAt())
   }
 
   #grounds(config: TenantConfig, registered: Registered, now: number): Grounds {
@@ -279,11 +267,11 @@ export class TenantShard extends DurableObject<Env> {
     now: number,
   ): Promise<void> {
     this.#state.usageDirtySince ??= now
-    if (columns === undefined) return this.#arm(this.#flushDueAt([]))
+    if (columns === undefined) return this.#alarm.arm(this.#flushDueAt([]))
     const touched = this.#inMemory(() => applyAccepted(this.#state, request, columns, newSeries, Math.random))
     if (this.#state.windows.bytes > MAX_STATE_BYTES) await this.#flush(now)
     const due = [this.#flushDueAt(touched), now + this.#resendAfterMs, manifestDueAt(this.#db, this.#state)]
-    await this.#arm(nextAlarm(due, now))
+    await this.#alarm.arm(nextAlarm(due, now))
   }
 
   /** Runs a change of memory that belongs to a commit; should it fail, memory is read from the storage again. */
@@ -344,12 +332,6 @@ export class TenantShard extends DurableObject<Env> {
 
   #sweepDueAt(): number | undefined {
     return this.#state.config === undefined ? undefined : this.#state.horizon.nextSweepAt
-  }
-
-  async #arm(at: number | undefined): Promise<void> {
-    if (at === undefined || (this.#alarmAt !== undefined && this.#alarmAt <= at)) return
-    this.#alarmAt = at
-    await this.ctx.storage.setAlarm(at)
   }
 
   #control() {
