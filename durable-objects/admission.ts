@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { type Columns, dropOlder, dropSeries } from '../telemetry/columns.ts'
 import {
   packRejections,
@@ -6,6 +5,7 @@ import {
   type RejectionCode,
   unpackRejections,
 } from '../telemetry/rejection.ts'
+import { batchKeyOf } from './batch-key.ts'
 import { splitBytes } from './byte-pieces.ts'
 import { encodeColumns } from './columns-frame.ts'
 import { type DedupeHorizon, oldestTimestamp } from './dedupe-horizon.ts'
@@ -72,11 +72,6 @@ export interface Grounds {
   bucket: Bucket | undefined
 }
 
-/** The key a batch has in the object: 16 bytes of the SHA-256 of its id. */
-export function batchKeyOf(batchId: string): ArrayBuffer {
-  return new Uint8Array(createHash('sha256').update(batchId).digest().subarray(0, 16)).buffer
-}
-
 /** UTC day, `YYYY-MM-DD`. */
 export const dayOf = (ms: number) => new Date(ms).toISOString().slice(0, 10)
 
@@ -91,7 +86,7 @@ export function admit(db: ShardStatements, grounds: Grounds, request: AdmitReque
   if (authorization !== 'ok') return { reply: { outcome: 'refused', code: authorization } }
   const id = batchKeyOf(request.batchId)
   const known = db.batch(id)
-  if (known) return { reply: repeat(db, known, request) }
+  if (known) return { reply: repeat(db, known, request, grounds.now) }
   const { columns, rejected } = judge(grounds, request)
   if (columns.ts.length === 0) {
     return { reply: { outcome: 'refused', code: 'no_datapoint_accepted', rejected } }
@@ -136,10 +131,10 @@ function judge({ config, horizon, refusedSeries }: Grounds, request: AdmitReques
   return { columns: within.columns, rejected }
 }
 
-function repeat(db: ShardStatements, known: BatchRow, request: AdmitRequest): AdmitReply {
+function repeat(db: ShardStatements, known: BatchRow, request: AdmitRequest, now: number): AdmitReply {
   if (!sameBytes(known.sha256, request.sha256)) return { outcome: 'refused', code: 'batch_conflict' }
   const day = dayOf(request.receivedAt)
-  db.addUsage(day, { batches: 0, datapoints: 0, bytes: 0, duplicates: 1, rejected: 0 })
+  db.addUsage(day, { batches: 0, datapoints: 0, bytes: 0, duplicates: 1, rejected: 0 }, now)
   return { outcome: 'duplicate', figures: figuresOf(known) }
 }
 
@@ -166,7 +161,7 @@ function write(
   const received_at = receivedAt
   const stored = rejected.length === 0 ? null : rejected.buffer
   db.addBatch(id, { sha256, received_at, datapoints, series, rejected: stored, next_send_at })
-  const entry = manifestEntry({ batchId, sha256, receivedAt, ts: columns.ts, rejected })
+  const entry = manifestEntry({ batchId, sha256, receivedAt, ts: columns.ts })
   const pieces = splitBytes(encodeColumns(columns))
   pieces.forEach((bytes, i) => {
     const last = i === pieces.length - 1
@@ -180,7 +175,7 @@ function write(
   db.addOutbox({ next_send_at, id, batch_id: batchId, received_at, attempts: 0 })
   if (grounds.newSeries.length > 0) db.addSeries(Float64Array.from(grounds.newSeries))
   const counts = { batches: 1, datapoints, bytes: request.bytes, duplicates: 0, rejected: rejected.length }
-  db.addUsage(dayOf(receivedAt), counts)
+  db.addUsage(dayOf(receivedAt), counts, grounds.now)
 }
 
 function sameBytes(a: ArrayBuffer, b: ArrayBuffer): boolean {

@@ -15,6 +15,8 @@ import {
 
 /** A segment holds about this much state: small enough that a few changed series do not rewrite everything. */
 const SEGMENT_BYTES = 512 * 1024
+/** A series without open windows in a segment, roughly. */
+const SERIES_BYTES = 200
 /** Pieces of a segment are numbered `segment * PIECES … + PIECES - 1`. */
 const PIECES = 1000
 
@@ -23,7 +25,7 @@ const PIECES = 1000
  * state, in powers of two; when it changes everything is written anew. Returns that number.
  */
 export function writeCheckpoint(db: ShardStatements, state: WindowState, segments: number): number {
-  const wanted = segmentsFor(state.bytes, segments)
+  const wanted = segmentsFor(state.bytes + state.series.size * SERIES_BYTES, segments)
   const bySegment = Map.groupBy(state.series.values(), ({ hash }) => hash % wanted)
   const changed = wanted === segments ? new Set([...state.dirty].map((hash) => hash % wanted)) : undefined
   if (changed === undefined) db.cutCheckpoint(0, Number.MAX_SAFE_INTEGER)

@@ -3,7 +3,7 @@ import * as v from 'valibot'
 const OBJECTS_AT_ONCE = 1000
 
 const Deletion = v.object({
-  step: v.picklist(['shards', 'archive', 'database']),
+  step: v.picklist(['shards', 'archive', 'database', 'leftovers']),
   objects_removed: v.number(),
   rows_removed: v.number(),
 })
@@ -43,8 +43,14 @@ export async function deletionStep(deps: DeletionDeps, done: Deletion): Promise<
       ? { ...done, step: 'database' }
       : { ...done, objects_removed: done.objects_removed + removed }
   }
-  const removed = await deps.deleteRows()
-  return removed === 0 ? undefined : { ...done, rows_removed: done.rows_removed + removed }
+  if (done.step === 'database') {
+    const removed = await deps.deleteRows()
+    return removed === 0
+      ? { ...done, step: 'leftovers' }
+      : { ...done, rows_removed: done.rows_removed + removed }
+  }
+  // What requests in flight had archived before the shards could refuse them.
+  return (await deleteObjects(deps)) === 0 ? undefined : done
 }
 
 async function deleteObjects({ bucket, tenantId }: DeletionDeps): Promise<number> {

@@ -14,6 +14,8 @@ const FLUSH_BYTES = 1_000_000
 const WINDOW_NUMBER_BYTES = 12 * 8
 /** A series without open windows is remembered this long for its watermark. */
 const FORGET_SERIES_AFTER_MS = 3_600_000
+/** Above this only series with open windows are remembered. */
+const MAX_REMEMBERED_SERIES = 100_000
 
 /**
  * Moves due windows and changed usage into flushes and checkpoints what stays open. To be called inside one
@@ -28,7 +30,8 @@ export function flushWindows(
 ): number[] {
   const closed = closeDueWindows(state, timing.now, timing.allowedLatenessMs)
   if (state.bytes > MAX_STATE_BYTES) closed.push(...closeLargestWindows(state, RELIEVED_STATE_BYTES))
-  forgetSilentSeries(state, timing.now, FORGET_SERIES_AFTER_MS)
+  const many = state.series.size > MAX_REMEMBERED_SERIES
+  forgetSilentSeries(state, timing.now, many ? 0 : FORGET_SERIES_AFTER_MS)
   const chunks = chunksOf(closed.map((window) => ({ ...window, part: progress.nextPart++ })))
   const usage = db.dirtyUsage()
   if (chunks.length === 0 && usage.length > 0) chunks.push([])

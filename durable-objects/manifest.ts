@@ -1,9 +1,11 @@
 import * as v from 'valibot'
-import { type Rejection, unpackRejections } from '../telemetry/rejection.ts'
+import { unpackRejections } from '../telemetry/rejection.ts'
+import { batchKeyOf } from './batch-key.ts'
 import type { ShardStatements } from './tenant-shard-sql.ts'
 
-/** Batches in one manifest, at most. */
+/** Batches and rejected datapoints in one manifest, at most: some 4 MB. */
 const MAX_ENTRIES = 1000
+const MAX_REJECTIONS = 100_000
 
 const Entry = v.object({
   batch_id: v.string(),
@@ -17,6 +19,10 @@ const Entry = v.object({
   /** Rejected datapoints: ordinal in the body, code. */
   rejected: v.array(v.tuple([v.number(), v.string()])),
 })
+
+type Entry = v.InferOutput<typeof Entry>
+/** As the journal keeps it: the rejections stand in the batch's row. */
+const StoredEntry = v.omit(Entry, ['rejected'])
 
 /**
  * The ledger of what was accepted, in the archive: `raw/` holds what was sent, manifests say which of it
@@ -37,21 +43,19 @@ export function manifestEntry(batch: {
   sha256: ArrayBuffer
   receivedAt: number
   ts: Float64Array
-  rejected: Uint32Array
 }): string {
   let [least, greatest] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
   for (const ts of batch.ts) {
     least = Math.min(least, ts)
     greatest = Math.max(greatest, ts)
   }
-  const entry: v.InferOutput<typeof Entry> = {
+  const entry: Omit<Entry, 'rejected'> = {
     batch_id: batch.batchId,
     sha256: Buffer.from(batch.sha256).toString('hex'),
     received_at: new Date(batch.receivedAt).toISOString(),
     datapoints: batch.ts.length,
     min_ts: new Date(least).toISOString(),
     max_ts: new Date(greatest).toISOString(),
-    rejected: unpackRejections(batch.rejected).map(({ ordinal, code }: Rejection) => [ordinal, code]),
   }
   return JSON.stringify(entry)
 }
@@ -62,23 +66,28 @@ function nextManifest(
   owner: { tenantId: string; shard: number },
   until: number,
 ): { key: string; manifest: Manifest } | undefined {
-  const rows = db.journalEntries(until, MAX_ENTRIES)
-  const entries = rows.map(({ id, entry }) => ({ id, entry: v.parse(Entry, JSON.parse(entry)) }))
-  const [first] = entries
-  if (first === undefined) return undefined
-  const day = first.entry.received_at.slice(0, 10)
-  const changes = entries.findIndex(({ entry }) => !entry.received_at.startsWith(day))
-  const ofDay = changes === -1 ? entries : entries.slice(0, changes)
-  return {
-    key: `manifest/${owner.tenantId}/${day}/${owner.shard}-${String(first.id).padStart(12, '0')}`,
-    manifest: {
-      tenant_id: owner.tenantId,
-      shard: owner.shard,
-      first: first.id,
-      last: ofDay.at(-1)!.id,
-      batches: ofDay.map(({ entry }) => entry),
-    },
+  const batches: Entry[] = []
+  let [first, last, day, rejections] = [0, 0, '', 0]
+  for (const { id, entry } of db.journalEntries(until, MAX_ENTRIES)) {
+    const stored = v.parse(StoredEntry, JSON.parse(entry))
+    const rejected = rejectedOf(db, stored.batch_id)
+    rejections += rejected.length
+    if (batches.length === 0) [first, day] = [id, stored.received_at.slice(0, 10)]
+    else if (!stored.received_at.startsWith(day) || rejections > MAX_REJECTIONS) break
+    batches.push({ ...stored, rejected })
+    last = id
   }
+  if (batches.length === 0) return undefined
+  return {
+    key: `manifest/${owner.tenantId}/${day}/${owner.shard}-${String(first).padStart(12, '0')}`,
+    manifest: { tenant_id: owner.tenantId, shard: owner.shard, first, last, batches },
+  }
+}
+
+function rejectedOf(db: ShardStatements, batchId: string): [number, string][] {
+  const packed = db.batch(batchKeyOf(batchId))?.rejected
+  if (!packed) return []
+  return unpackRejections(new Uint32Array(packed)).map(({ ordinal, code }) => [ordinal, code])
 }
 
 /**

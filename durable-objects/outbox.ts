@@ -4,7 +4,7 @@ import type { ShardStatements } from './tenant-shard-sql.ts'
 
 const RESEND_CAP_MS = 600_000
 /** Messages sent again by one alarm; what else is due follows with the next. */
-const RESEND_LIMIT = 100
+const RESEND_LIMIT = 1000
 
 export interface OutboxDeps extends ShardQueues {
   db: ShardStatements

@@ -1,6 +1,7 @@
 import { type Columns, dropOlder } from '../telemetry/columns.ts'
 import type { Random } from '../telemetry/random.ts'
-import { type AdmitRequest, BUCKET, batchKeyOf } from './admission.ts'
+import { type AdmitRequest, BUCKET } from './admission.ts'
+import { batchKeyOf } from './batch-key.ts'
 import { restoreWindows } from './checkpoint.ts'
 import { type DedupeHorizon, oldestTimestamp, readHorizon } from './dedupe-horizon.ts'
 import { nextAlarm } from './next-alarm.ts'
@@ -14,8 +15,10 @@ import { addColumns, nextCloseAt, type SeriesState, seriesKey, type WindowState 
 
 /** Usage without any window to flush with it reaches Postgres this long after. */
 const USAGE_FLUSH_AFTER_MS = 60_000
-/** A checkpoint is due when this much would have to be replayed, even if no window closes. */
-const MAX_REPLAY_BYTES = 8_000_000
+/** A checkpoint is made when this much would have to be replayed, even if no window closes. */
+export const MAX_REPLAY_BYTES = 8_000_000
+/** A series' name in the journal, roughly. */
+const NAME_BYTES = 64
 /** A batch stands in a manifest about this long after it was accepted, or when so many wait. */
 const MANIFEST_AFTER_MS = 300_000
 const MANIFEST_BATCHES = 1000
@@ -32,6 +35,8 @@ export interface ShardState {
   replayBytes: number
   /** Accepted batches that no manifest lists yet. */
   unmanifested: number
+  /** After a failure; 0: at once. */
+  manifestNotBefore: number
   usageDirtySince: number | undefined
   lastFlushAt: number
   /** Where the tenant has a rate limit and this one shard. */
@@ -41,7 +46,7 @@ export interface ShardState {
 
 const CONFIG = 'config'
 
-export function restoreState(db: ShardStatements, now: number, random: Random): ShardState {
+export function restoreState(db: ShardStatements, random: Random): ShardState {
   const config = db.meta(CONFIG)
   const progress = readProgress(db)
   const bucket = db.meta(BUCKET)
@@ -53,8 +58,9 @@ export function restoreState(db: ShardStatements, now: number, random: Random): 
     horizon: readHorizon(db),
     replayBytes: db.journalBytesAfter(progress.checkpointedUntil),
     unmanifested: db.journalEntryCount(),
-    usageDirtySince: db.dirtyUsage().length > 0 ? now : undefined,
-    lastFlushAt: now,
+    manifestNotBefore: 0,
+    usageDirtySince: db.usageDirtySince() ?? undefined,
+    lastFlushAt: 0, // an object that sleeps between its alarms must find its flush due when it wakes
     bucket: bucket === undefined ? undefined : parseBucket(bucket),
     meter: new RateMeter(),
   }
@@ -78,7 +84,7 @@ export function applyAccepted(
 ): SeriesState[] {
   for (const hash of newSeries) state.series.add(hash)
   state.progress.lastBatchAt = Math.max(state.progress.lastBatchAt ?? 0, receivedAt)
-  state.replayBytes += columns.ts.byteLength + columns.values.byteLength
+  state.replayBytes += columns.ts.byteLength + columns.values.byteLength + columns.series.length * NAME_BYTES
   state.unmanifested += 1
   state.meter.add(columns.ts.length, receivedAt)
   return addColumns(state.windows, columns, receivedAt, random)
@@ -97,17 +103,17 @@ export function flushDueAt(
   series: Iterable<SeriesState>,
   intervalMs: number,
 ): number | undefined {
-  const { usageDirtySince, replayBytes, lastFlushAt } = state
+  const { usageDirtySince, lastFlushAt } = state
   const closeAt = nextCloseAt(series, latenessMsOf(state))
   const usageAt = usageDirtySince === undefined ? undefined : usageDirtySince + USAGE_FLUSH_AFTER_MS
-  const replayAt = replayBytes > MAX_REPLAY_BYTES ? lastFlushAt : undefined
-  return nextAlarm([closeAt, usageAt, replayAt], lastFlushAt + intervalMs)
+  return nextAlarm([closeAt, usageAt], lastFlushAt + intervalMs)
 }
 
-export function manifestDueAt(db: ShardStatements, { unmanifested }: ShardState): number | undefined {
-  if (unmanifested >= MANIFEST_BATCHES) return 0
+export function manifestDueAt(db: ShardStatements, state: ShardState): number | undefined {
+  const { unmanifested, manifestNotBefore } = state
+  if (unmanifested >= MANIFEST_BATCHES) return manifestNotBefore
   const oldest = unmanifested === 0 ? undefined : db.oldestArrival()
-  return oldest === undefined ? undefined : oldest + MANIFEST_AFTER_MS
+  return oldest === undefined ? undefined : Math.max(oldest + MANIFEST_AFTER_MS, manifestNotBefore)
 }
 
 /** Hashes of the batch's series that are new here, by key; none for a batch that will not be accepted anyway. */

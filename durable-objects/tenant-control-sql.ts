@@ -18,6 +18,7 @@ export const CONTROL_SCHEMA = [
      expires_at integer,
      revoked_at integer
    ) without rowid;
+   create index keys_by_hash on keys (hash);
    create table shards (shard integer primary key, version integer not null);
    create table series (id integer primary key, hashes blob not null);`,
 ]
@@ -27,6 +28,26 @@ export interface ApiKey extends KeyRecord {
   name: string | null
   createdAt: number
 }
+
+type KeyRow = {
+  id: string
+  name: string | null
+  hash: string
+  scopes: string
+  created_at: number
+  expires_at: number | null
+  revoked_at: number | null
+}
+
+const SELECT_KEYS = 'select id, name, hash, scopes, created_at, expires_at, revoked_at from keys'
+
+const keyOf = ({ scopes, created_at, expires_at, revoked_at, ...key }: KeyRow): ApiKey => ({
+  ...key,
+  scopes: scopes.split(' ').filter((scope): scope is Scope => scope !== ''),
+  createdAt: created_at,
+  expiresAt: expires_at,
+  revokedAt: revoked_at,
+})
 
 /** All SQL of a tenant's control object. Instants are epoch ms. */
 export function controlStatements(sql: SqlStorage) {
@@ -48,27 +69,9 @@ export function controlStatements(sql: SqlStorage) {
       sql.exec('update tenant set state = ?, plan = ?, version = version + 1', state, JSON.stringify(plan)),
     nextVersion: () => sql.exec('update tenant set version = version + 1'),
 
-    keys: (): ApiKey[] =>
-      sql
-        .exec<{
-          id: string
-          name: string | null
-          hash: string
-          scopes: string
-          created_at: number
-          expires_at: number | null
-          revoked_at: number | null
-        }>(
-          'select id, name, hash, scopes, created_at, expires_at, revoked_at from keys order by created_at, id',
-        )
-        .toArray()
-        .map(({ scopes, created_at, expires_at, revoked_at, ...key }) => ({
-          ...key,
-          scopes: scopes.split(' ').filter((scope): scope is Scope => scope !== ''),
-          createdAt: created_at,
-          expiresAt: expires_at,
-          revokedAt: revoked_at,
-        })),
+    keys: (): ApiKey[] => sql.exec<KeyRow>(`${SELECT_KEYS} order by created_at, id`).toArray().map(keyOf),
+    keysByHash: (hash: string): ApiKey[] =>
+      sql.exec<KeyRow>(`${SELECT_KEYS} where hash = ?`, hash).toArray().map(keyOf),
     addKey: ({ id, name, hash, scopes, createdAt, expiresAt }: ApiKey) =>
       sql.exec(
         `insert into keys (id, name, hash, scopes, created_at, expires_at) values (?, ?, ?, ?, ?, ?)`,

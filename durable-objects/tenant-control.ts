@@ -18,6 +18,8 @@ import { type ApiKey, CONTROL_SCHEMA, controlStatements } from './tenant-control
 import type { DayUsage } from './window-frames.ts'
 
 const RETRY_AFTER_MS = 3_000
+/** Every shard holds the live keys in one stored value of at most 2 MB; a key takes some 230 bytes. */
+export const MAX_LIVE_KEYS = 1_000
 
 export interface TenantStatus extends ShardStatus {
   rateLimit: RateLimit | null
@@ -66,12 +68,13 @@ export class TenantControl extends DurableObject<Env> {
     await this.#pushConfig()
   }
 
-  /** Adds a key by its hash; it works from the answer on. false: there is no such tenant. */
-  async addKey(key: ApiKey): Promise<boolean> {
-    if (this.#db.tenant() === undefined) return false
+  /** Adds a key by its hash; it works from the answer on. */
+  async addKey(key: ApiKey): Promise<'added' | 'no_tenant' | 'too_many'> {
+    if (this.#db.tenant() === undefined) return 'no_tenant'
+    if (this.#liveKeys().length >= MAX_LIVE_KEYS) return 'too_many'
     this.#change(() => this.#db.addKey(key))
     await this.#pushConfig()
-    return true
+    return 'added'
   }
 
   keys(): ApiKey[] {
@@ -98,8 +101,11 @@ export class TenantControl extends DurableObject<Env> {
   }
 
   authorize(keyHash: string, scopes: Scope[]): Authorization {
-    const config = this.#config()
-    return config === undefined ? 'invalid_api_key' : authorize(config, keyHash, scopes, Date.now())
+    const tenant = this.#db.tenant()
+    const keys = this.#db.keysByHash(keyHash)
+    return tenant === undefined
+      ? 'invalid_api_key'
+      : authorize({ ...tenant, keys }, keyHash, scopes, Date.now())
   }
 
   /**
@@ -227,7 +233,15 @@ export class TenantControl extends DurableObject<Env> {
 
   #config(): TenantConfig | undefined {
     const tenant = this.#db.tenant()
-    return tenant && { ...tenant, keys: this.#db.keys() }
+    return tenant && { ...tenant, keys: this.#liveKeys() }
+  }
+
+  /** Keys in force: shards need no others, for a key they do not know is not valid. */
+  #liveKeys(): ApiKey[] {
+    const now = Date.now()
+    return this.#db.keys().filter(({ revokedAt, expiresAt }) => {
+      return revokedAt === null && (expiresAt === null || expiresAt > now)
+    })
   }
 
   /** A change of the keys: it and the version that carries it to the shards are one. */

@@ -44,7 +44,7 @@ export const SHARD_SCHEMA = [
      bytes integer not null default 0,
      duplicates integer not null default 0,
      rejected integer not null default 0,
-     dirty integer not null default 1
+     dirty_since integer not null default 0
    ) without rowid;
    create table releases (
      id blob primary key,
@@ -173,13 +173,15 @@ export function shardStatements(sql: SqlStorage) {
         )
         .one(),
 
-    addUsage: (day: string, counts: UsageCounts) =>
+    addUsage: (day: string, counts: UsageCounts, now: number) =>
       sql.exec(
-        `insert into usage (day, batches, datapoints, bytes, duplicates, rejected) values (?, ?, ?, ?, ?, ?)
+        `insert into usage (day, batches, datapoints, bytes, duplicates, rejected, dirty_since)
+         values (?, ?, ?, ?, ?, ?, ?)
          on conflict do update set batches = batches + excluded.batches, datapoints = datapoints + excluded.datapoints,
            bytes = bytes + excluded.bytes, duplicates = duplicates + excluded.duplicates,
-           rejected = rejected + excluded.rejected, dirty = 1`,
-        ...[day, counts.batches, counts.datapoints, counts.bytes, counts.duplicates, counts.rejected],
+           rejected = rejected + excluded.rejected,
+           dirty_since = iif(dirty_since = 0, excluded.dirty_since, dirty_since)`,
+        ...[day, counts.batches, counts.datapoints, counts.bytes, counts.duplicates, counts.rejected, now],
       ),
     usage: (from: string, to: string) =>
       sql
@@ -192,17 +194,21 @@ export function shardStatements(sql: SqlStorage) {
     dirtyUsage: () =>
       sql
         .exec<DayUsage>(
-          'select day, batches, datapoints, bytes, duplicates, rejected from usage where dirty = 1 order by day',
+          'select day, batches, datapoints, bytes, duplicates, rejected from usage where dirty_since > 0 order by day',
         )
         .toArray(),
-    cleanUsage: () => sql.exec('update usage set dirty = 0 where dirty = 1'),
+    usageDirtySince: () =>
+      first(sql.exec<{ at: number | null }>('select min(dirty_since) as at from usage where dirty_since > 0'))
+        ?.at,
+    cleanUsage: () => sql.exec('update usage set dirty_since = 0 where dirty_since > 0'),
 
     putRelease: (id: ArrayBuffer, batchId: string, at: number) =>
       sql.exec('insert or replace into releases (id, batch_id, at) values (?, ?, ?)', id, batchId, at),
-    hasRelease: (id: ArrayBuffer) => first(sql.exec('select 1 from releases where id = ?', id)) !== undefined,
+    release: (id: ArrayBuffer) =>
+      first(sql.exec<{ removed: number }>('select removed from releases where id = ?', id)),
     endRelease: (id: ArrayBuffer, at: number) =>
       sql.exec('update releases set removed = 1, at = ? where id = ?', at, id),
-    failedReleases: (before: number) =>
+    unfinishedReleases: (before: number) =>
       sql
         .exec<{ id: ArrayBuffer; batch_id: string }>(
           'select id, batch_id from releases where removed = 0 and at <= ? limit 100',
@@ -213,8 +219,8 @@ export function shardStatements(sql: SqlStorage) {
       sql.exec('delete from releases where removed = 1 and at <= ?', before),
     releaseTimes: () =>
       sql
-        .exec<{ failed: number | null; over: number | null }>(
-          `select min(iif(removed = 0, at, null)) as failed, min(iif(removed = 1, at, null)) as over from releases`,
+        .exec<{ unfinished: number | null; over: number | null }>(
+          `select min(iif(removed = 0, at, null)) as unfinished, min(iif(removed = 1, at, null)) as over from releases`,
         )
         .one(),
 

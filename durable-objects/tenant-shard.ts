@@ -1,6 +1,7 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { Columns } from '../telemetry/columns.ts'
-import { type AdmitReply, type AdmitRequest, admit, batchKeyOf, type Grounds } from './admission.ts'
+import { type AdmitReply, type AdmitRequest, admit, type Grounds } from './admission.ts'
+import { batchKeyOf } from './batch-key.ts'
 import { type BatchStatus, statusOf, type Verdict, verdictOf } from './batch-record.ts'
 import { sweepBatches } from './dedupe-horizon.ts'
 import { flushWindows, MAX_STATE_BYTES } from './flush.ts'
@@ -16,6 +17,7 @@ import {
   bucketOf,
   flushDueAt,
   latenessMsOf,
+  MAX_REPLAY_BYTES,
   manifestDueAt,
   restoreState,
   type ShardState,
@@ -63,7 +65,7 @@ export class TenantShard extends DurableObject<Env> {
       archiveKey: (id) => this.#archiveKey(id),
     })
     this.#queues = shardQueues(env, this.#owner(), (batchId) => this.#archiveKey(batchId))
-    this.#state = restoreState(this.#db, Date.now(), Math.random)
+    this.#state = restoreState(this.#db, Math.random)
     ctx.blockConcurrencyWhile(async () => {
       await this.#alarm.load()
       await this.#alarm.arm(this.#nextAlarm(Date.now()))
@@ -72,7 +74,7 @@ export class TenantShard extends DurableObject<Env> {
 
   /** Accepts, repeats or refuses one batch; see `admission.ts`. The one call of an ingest. */
   async admit(request: AdmitRequest): Promise<AdmitReply> {
-    if ((await this.#configured()) === undefined) return { outcome: 'refused', code: 'invalid_api_key' }
+    if ((await this.#configured()) === undefined) return this.#withoutTenant(request)
     const registered = await this.#registerSeries(request)
     const waitMs = await this.#waitForTokens(request)
     if (waitMs > 0) return { outcome: 'refused', code: 'rate_limited', waitMs }
@@ -91,7 +93,8 @@ export class TenantShard extends DurableObject<Env> {
 
   /**
    * Of a batch_id under which the archive holds other bytes than were sent now: a conflict if that batch was
-   * accepted. If it never was, the left-over object goes, and the sender's next try finds the id free.
+   * accepted, or may have been and is forgotten. If it never was, the left-over object goes, and the sender's
+   * next try finds the id free.
    */
   async contest(
     keyHash: string,
@@ -102,8 +105,7 @@ export class TenantShard extends DurableObject<Env> {
     const authorization = authorize(config, keyHash, ['ingest'], Date.now())
     if (authorization !== 'ok') return authorization
     if (this.#db.batch(batchKeyOf(batchId)) !== undefined) return 'batch_conflict'
-    await this.#release(batchId, Date.now())
-    return 'busy'
+    return (await this.#release(batchId, Date.now())) ? 'busy' : 'batch_conflict'
   }
 
   /** Takes a copy of the tenant's configuration unless it holds a newer one. */
@@ -191,18 +193,24 @@ export class TenantShard extends DurableObject<Env> {
   override async alarm(): Promise<void> {
     this.#alarm.rang()
     const now = Date.now()
+    // One step that fails must not keep the others from their turn.
+    if (isDue(this.#flushDueAt(this.#allSeries()), now)) await this.#attempt('flush', () => this.#flush(now))
+    await this.#attempt('outbox', () => this.#drainOutbox(now))
+    if (isDue(this.#sweepDueAt(), now)) await this.#attempt('sweep', async () => this.#sweep(now))
+    if (isDue(this.#releases.dueAt(), now)) await this.#attempt('release', () => this.#releases.retry(now))
+    if (isDue(manifestDueAt(this.#db, this.#state), now)) await this.#attempt('manifest', () => this.seal())
+    const next = this.#nextAlarm(Date.now())
+    // What is still due after a failure must not make the alarm spin.
+    await this.#alarm.arm(next === undefined ? undefined : Math.max(next, now + MIN_ALARM_MS))
+  }
+
+  async #attempt(step: string, work: () => Promise<void>): Promise<void> {
     try {
-      if (isDue(this.#flushDueAt(this.#allSeries()), now)) await this.#flush(now)
-      await this.#drainOutbox(now)
-      if (isDue(this.#sweepDueAt(), now)) this.#sweep(now)
-      if (isDue(this.#releases.dueAt(), now)) await this.#releases.retry(now)
-      if (isDue(manifestDueAt(this.#db, this.#state), now)) await this.seal()
+      await work()
     } catch (error) {
-      this.#logError('alarm_failed', error)
-    } finally {
-      const next = this.#nextAlarm(Date.now())
-      // What is still due after a failure must not make the alarm spin.
-      await this.#alarm.arm(next === undefined ? undefined : Math.max(next, now + MIN_ALARM_MS))
+      this.#logError(`${step}_failed`, error)
+      if (step === 'flush') this.#state.lastFlushAt = Date.now()
+      if (step === 'manifest') this.#state.manifestNotBefore = Date.now() + RETRY_AFTER_MS
     }
   }
 
@@ -221,6 +229,12 @@ export class TenantShard extends DurableObject<Env> {
     const accepted = new Set(await this.#control().registerSeries(Float64Array.from(unknown.values())))
     const refused = [...unknown].filter(([, hash]) => !accepted.has(hash)).map(([key]) => key)
     return { newSeries: [...accepted], refusedSeries: new Set(refused) }
+  }
+
+  /** Of a tenant that is gone nothing may stay behind, least of all in the archive. */
+  async #withoutTenant({ archived, batchId }: AdmitRequest): Promise<AdmitReply> {
+    if (archived === 'stored') await this.env.ARCHIVE.delete(this.#archiveKey(batchId))
+    return { outcome: 'refused', code: 'invalid_api_key' }
   }
 
   /** A batch that is unknown here must have its very bytes in the archive before it is accepted; see `Releases`. */
@@ -245,11 +259,12 @@ export class TenantShard extends DurableObject<Env> {
   }
 
   /** A batch refused whole leaves its batch_id free. */
-  async #release(batchId: string, now: number): Promise<void> {
+  async #release(batchId: string, now: number): Promise<boolean> {
     const id = batchKeyOf(batchId)
-    if (this.#db.batch(id) !== undefined) return
-    await this.#releases.release(id, batchId, now)
+    if (this.#db.batch(id) !== undefined) return false
+    const released = await this.#releases.release(id, batchId, now, this.#state.horizon.dedupeSince)
     await this.#alarm.arm(this.#releases.dueAt())
+    return released
   }
 
   #grounds(config: TenantConfig, registered: Registered, now: number): Grounds {
@@ -269,7 +284,8 @@ export class TenantShard extends DurableObject<Env> {
     this.#state.usageDirtySince ??= now
     if (columns === undefined) return this.#alarm.arm(this.#flushDueAt([]))
     const touched = this.#inMemory(() => applyAccepted(this.#state, request, columns, newSeries, Math.random))
-    if (this.#state.windows.bytes > MAX_STATE_BYTES) await this.#flush(now)
+    const { windows, replayBytes } = this.#state
+    if (windows.bytes > MAX_STATE_BYTES || replayBytes > MAX_REPLAY_BYTES) await this.#flush(now)
     const due = [this.#flushDueAt(touched), now + this.#resendAfterMs, manifestDueAt(this.#db, this.#state)]
     await this.#alarm.arm(nextAlarm(due, now))
   }
@@ -279,8 +295,16 @@ export class TenantShard extends DurableObject<Env> {
     try {
       return change()
     } catch (error) {
-      this.#state = restoreState(this.#db, Date.now(), Math.random)
+      this.#reload()
       throw error
+    }
+  }
+
+  #reload(): void {
+    try {
+      this.#state = restoreState(this.#db, Math.random)
+    } catch (error) {
+      this.ctx.abort(`memory cannot be read from the storage: ${error}`)
     }
   }
 
@@ -353,6 +377,8 @@ export class TenantShard extends DurableObject<Env> {
 
 type Registered = Pick<Grounds, 'newSeries' | 'refusedSeries'>
 
+/** A manifest that could not be written is tried again after this. */
+const RETRY_AFTER_MS = 30_000
 /** The alarm rings at most this often. */
 const MIN_ALARM_MS = 1_000
 

@@ -5,7 +5,9 @@ import { describe, expect, it, vi } from 'vitest'
 import { admin, createKey, createTenant, seriesBatch, type TestTenant } from '../worker/testing/tenant.ts'
 import { connect } from './connect-database.ts'
 import { Manifest } from './manifest.ts'
+import { flushDueAt, restoreState } from './shard-state.ts'
 import { TenantShard } from './tenant-shard.ts'
+import { shardStatements } from './tenant-shard-sql.ts'
 
 const DAY_MS = 86_400_000
 const shardOf = (tenant: TestTenant, shard = 0) => env.TENANT_SHARD.getByName(`${tenant.id}/${shard}`)
@@ -244,6 +246,35 @@ describe('the dedupe horizon', () => {
     })
   })
 
+  it('leaves the archive object of a forgotten batch alone, whatever is sent under its batch_id', async () => {
+    const tenant = await createTenant({ plan: { retention_days: 2 } })
+    const body = {
+      batch_id: 'old',
+      series: [{ device: 'd', metric: 'm', points: [[Date.now() - DAY_MS, 1]] }],
+    }
+    await tenant.ingest(body)
+    const key = `raw/${tenant.id}/old`
+    const object = await env.ARCHIVE.get(key)
+    const bytes = await object!.arrayBuffer()
+    const received_at = new Date(Date.now() - 3.5 * DAY_MS).toISOString()
+    await env.ARCHIVE.put(key, bytes, { customMetadata: { ...object!.customMetadata, received_at } })
+    await runInDurableObject(shardOf(tenant), (_, { storage }) => {
+      storage.sql.exec('delete from batches')
+      const dedupeSince = Date.now() - 3 * DAY_MS
+      const horizon = JSON.stringify({ dedupeSince, cursor: '', nextSweepAt: Date.now() + DAY_MS })
+      storage.sql.exec(`insert or replace into meta values ('dedupe', ?)`, horizon)
+    })
+    await evictDurableObject(shardOf(tenant))
+    const other = { ...body, series: [{ device: 'd', metric: 'm', points: [[Date.now(), 2]] }] }
+    expect((await tenant.ingest(other)).status).toBe(409)
+    await admin('PATCH', `/tenants/${tenant.id}`, { retention_days: 1 })
+    await tenant.ingest({
+      ...body,
+      series: [{ device: 'd', metric: 'm', points: [[Date.now() - 1.5 * DAY_MS, 1]] }],
+    })
+    expect(new Uint8Array(await (await env.ARCHIVE.get(key))!.arrayBuffer())).toEqual(new Uint8Array(bytes))
+  })
+
   it('keeps a batch that has not been stored yet, however old', async () => {
     const tenant = await createTenant({ plan: { retention_days: 2 } })
     const send = vi.spyOn(Object.getPrototypeOf(env.BATCHES), 'send').mockRejectedValue(new Error('away'))
@@ -269,7 +300,66 @@ describe('the dedupe horizon', () => {
   })
 })
 
+describe('an object that sleeps between its alarms', () => {
+  it('finds its flush due when it wakes, and knows since when usage waits', async () => {
+    const tenant = await createTenant()
+    const prototype = Object.getPrototypeOf(env.WINDOWS)
+    const held = vi.spyOn(TenantShard.prototype, 'alarm').mockResolvedValue(undefined)
+    const send = vi.spyOn(prototype, 'sendBatch').mockResolvedValue(undefined)
+    const before = Date.now()
+    const points = [
+      [before - 3_600_000, 1],
+      [before - 1_000_000, 2],
+    ]
+    await tenant.ingest({ batch_id: 'b', series: [{ device: 'd', metric: 'm', points }] })
+    const { dueAt, since } = await runInDurableObject(shardOf(tenant), (_, { storage }) => {
+      const state = restoreState(shardStatements(storage.sql), Math.random)
+      const dueAt = flushDueAt(state, state.windows.series.values(), 15_000)
+      return { dueAt, since: state.usageDirtySince }
+    })
+    expect(dueAt).toBeLessThanOrEqual(Date.now())
+    expect(since).toBeGreaterThanOrEqual(before)
+    expect(since).toBeLessThanOrEqual(Date.now())
+    held.mockRestore()
+    send.mockRestore()
+  })
+})
+
+describe('a batch that is wide and mostly rejected', () => {
+  it('is accepted, and its manifest names every rejected datapoint', async () => {
+    const tenant = await createTenant()
+    const now = Date.now()
+    const name = (i: number) => `${String(i).padStart(6, '0')}-${'x'.repeat(53)}`
+    const series = Array.from({ length: 18_000 }, (_, i) => ({
+      device: name(i),
+      metric: 'm',
+      points: [[now, i]],
+    }))
+    const repeated = Array.from({ length: 30_000 }, (_, i) => [now, i])
+    const body = { batch_id: 'wide', series: [...series, { device: name(0), metric: 'm', points: repeated }] }
+    const answer = await tenant.ingest(body)
+    expect(answer.status).toBe(202)
+    expect(await answer.json()).toMatchObject({ datapoints: 18_000, rejected: 30_000 })
+    await shardOf(tenant).seal()
+    expect((await manifestsOf(tenant))[0]?.batches[0]?.rejected).toHaveLength(30_000)
+  })
+})
+
 describe('keys', () => {
+  it('leave the shards when they are revoked or over, so that the shards’ copy stays small', async () => {
+    const tenant = await createTenant()
+    await tenant.ingest(batch('configures'))
+    for (let i = 0; i < 3; i += 1) {
+      const { keyId } = await createKey(tenant.id, ['read'])
+      await admin('DELETE', `/tenants/${tenant.id}/keys/${keyId}`)
+    }
+    const config = await runInDurableObject(shardOf(tenant), (_, { storage }) =>
+      storage.sql.exec<{ value: string }>(`select value from meta where key = 'config'`).one(),
+    )
+    expect(JSON.parse(config.value).keys).toHaveLength(1)
+    expect(await controlOf(tenant).keys()).toHaveLength(4)
+  })
+
   it('rotate with an overlap in which old and new both work, and the old one ends with it', async () => {
     const tenant = await createTenant()
     await tenant.ingest(batch('before'))
@@ -344,6 +434,7 @@ describe('deleting a tenant', () => {
     const answer = await admin('DELETE', `/tenants/${tenant.id}`)
     expect([answer.status, (await answer.json<{ state: string }>()).state]).toEqual([202, 'deleting'])
     expect((await tenant.ingest(batch('after'))).status).toBe(401)
+    expect(await env.ARCHIVE.head(`raw/${tenant.id}/after`)).toBeNull()
     await vi.waitFor(async () => expect((await admin('GET', `/tenants/${tenant.id}`)).status).toBe(404), {
       ...{ timeout: 20_000, interval: 200 },
     })

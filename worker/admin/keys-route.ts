@@ -1,11 +1,13 @@
 import { type Context, Hono } from 'hono'
 import * as v from 'valibot'
 import { SCOPES, type Scope } from '../../durable-objects/tenant-config.ts'
+import { MAX_LIVE_KEYS } from '../../durable-objects/tenant-control.ts'
 import type { ApiKey } from '../../durable-objects/tenant-control-sql.ts'
 import { isInstant, parseTimestamp } from '../../telemetry/timestamp.ts'
 import { makeKey, parseKey } from '../api-key.ts'
 import type { AppEnv } from '../app-env.ts'
 import { database, query } from '../database.ts'
+import { Problem } from '../problem.ts'
 import { notFound, pathId, uuidOf } from '../query/parameters.ts'
 import { requestJson } from '../request-json.ts'
 import { withinDeadline } from '../within-deadline.ts'
@@ -52,9 +54,17 @@ async function createKey(c: Context<AppEnv>) {
   const { id: tenantId } = await tenantOf(c)
   const { key, record } = newKey(c, tenantId, { ...wanted, expiresAt })
   await mirror(c, tenantId, record)
-  if (!(await withinDeadline(controlOf(c, tenantId).addKey(record)))) throw notFound()
+  const added = await withinDeadline(controlOf(c, tenantId).addKey(record))
+  if (added === 'no_tenant') throw notFound()
+  if (added === 'too_many') throw tooManyKeys()
   return c.json({ ...keyView(record), key }, 201)
 }
+
+const tooManyKeys = () =>
+  new Problem(
+    'validation_failed',
+    `A tenant has at most ${MAX_LIVE_KEYS} live keys; revoke one that is not used.`,
+  )
 
 /** A new key like the old one, which stays valid for the overlap, so that gateways can be changed one by one. */
 async function rotateKey(c: Context<AppEnv>) {

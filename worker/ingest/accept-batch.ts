@@ -97,7 +97,7 @@ async function shardCount({ env, key, shardHint, now }: IngestDeps): Promise<num
   const believed = shardHint.get(key.tenantId, now())
   if (believed !== undefined) return believed
   const tenant = await env.TENANT_CONTROL.getByName(key.tenantId).describe()
-  if (tenant === undefined) throw refusal('invalid_api_key')
+  if (tenant === undefined || tenant.state === 'deleting') throw refusal('invalid_api_key')
   shardHint.set(key.tenantId, tenant.plan.shards, now())
   return tenant.plan.shards
 }
