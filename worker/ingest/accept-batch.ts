@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import type { AdmitReply, AdmitRequest } from '../../durable-objects/admission.ts'
 import { BatchRefusal } from '../../telemetry/batch-refusal.ts'
-import { type JsonBatch, parseJsonBatch } from '../../telemetry/json-batch.ts'
+import { parseJsonBatch } from '../../telemetry/json-batch.ts'
+import type { ParsedBatch } from '../../telemetry/parsed-batch.ts'
 import type { ParsedKey } from '../api-key.ts'
 import { Problem, unavailable } from '../problem.ts'
 import { retryOnce } from '../retry-once.ts'
@@ -34,7 +35,7 @@ export type Settled = Exclude<AdmitReply, { outcome: 'refused' | 'busy' }>
 export async function acceptBatch(
   deps: IngestDeps,
   body: Body,
-): Promise<{ batch: JsonBatch; batchId: string; reply: Settled }> {
+): Promise<{ batch: ParsedBatch; batchId: string; reply: Settled }> {
   const receivedAt = deps.now()
   const left = () => Math.max(1, receivedAt + DEADLINE_MS - deps.now())
   const sha256 = createHash('sha256').update(body.plain).digest()
@@ -63,7 +64,7 @@ export async function acceptBatch(
   throw reply.code === 'batch_conflict' ? conflict() : refusal(reply.code)
 }
 
-function parse(plain: Uint8Array): JsonBatch {
+function parse(plain: Uint8Array): ParsedBatch {
   try {
     return parseJsonBatch(decodeUtf8(plain))
   } catch (error) {
@@ -83,7 +84,7 @@ function decodeUtf8(bytes: Uint8Array): string {
 async function archive(
   deps: IngestDeps,
   body: Body,
-  sent: { batch: JsonBatch; batchId: string; sha256: Buffer; receivedAt: number },
+  sent: { batch: ParsedBatch; batchId: string; sha256: Buffer; receivedAt: number },
 ) {
   return archiveBatch(deps.env.ARCHIVE, archiveKeyOf(deps.key.tenantId, sent.batchId), body, {
     sha256: sent.sha256.toString('hex'),
