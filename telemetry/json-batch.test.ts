@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { isName, type JsonBatch, parseJsonBatch } from './json-batch.ts'
+import { parseJsonBatch } from './json-batch.ts'
+import { isName } from './name.ts'
+import type { ParsedBatch } from './parsed-batch.ts'
 
 const NEW_YEAR = 1_767_225_600_000
 const parse = (body: unknown) => parseJsonBatch(JSON.stringify(body))
@@ -8,7 +10,7 @@ const series = (points: unknown, more = {}) => ({ device: 'pump-7', metric: 'tem
 const datapoint = (more = {}) => ({ device: 'pump-7', metric: 'current', ts: NEW_YEAR, value: 1, ...more })
 
 /** The datapoints in words. */
-function rowsOf({ names, seriesOf, ts, values, pathOf }: JsonBatch) {
+function rowsOf({ names, seriesOf, ts, values, pathOf }: ParsedBatch) {
   return ts.map((time, i) => {
     const { device, metric } = names[seriesOf[i]!]!
     return [pathOf(i), `${device}/${metric}`, time, values[i]]

@@ -1,25 +1,11 @@
 import * as v from 'valibot'
 import { BatchRefusal, type Fault, MAX_FAULTS } from './batch-refusal.ts'
 import type { BodyOrder, SeriesName } from './columns.ts'
+import { isName, NAME_RULE } from './name.ts'
+import { MAX_DATAPOINTS, type ParsedBatch, tooManyDatapoints } from './parsed-batch.ts'
 import { PRECISIONS, type Precision, parseTimestamp } from './timestamp.ts'
 
-export const MAX_DATAPOINTS = 50_000
 export const BATCH_ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/
-const MAX_NAME_LENGTH = 128
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
-
-/** 1 to 128 characters (code points) of well-formed Unicode without control characters. */
-export function isName(value: unknown): value is string {
-  if (typeof value !== 'string' || value.length === 0 || CONTROL.test(value) || !value.isWellFormed())
-    return false
-  return (
-    value.length <= MAX_NAME_LENGTH ||
-    (value.length <= 2 * MAX_NAME_LENGTH && [...value].length <= MAX_NAME_LENGTH)
-  )
-}
-
-const NAME_RULE = `must be 1 to ${MAX_NAME_LENGTH} characters of text without control characters`
 const Name = v.custom<string>(isName, NAME_RULE)
 // Not v.array: valibot's cost an element would be that of JSON.parse itself. The loops below check elements.
 const List = v.custom<unknown[]>(Array.isArray, 'must be an array')
@@ -43,21 +29,11 @@ const Envelope = v.object(
   'must be a JSON object',
 )
 
-/** One batch of the JSON format, in body order. */
-export interface JsonBatch extends BodyOrder {
-  batchId: string | undefined
-  source: string | undefined
-  /** Ordinals of datapoints whose value is null: "no reading". */
-  nulls: number[]
-  /** The path of a datapoint as errors name it, e.g. `series[0].points[3]`. */
-  pathOf(ordinal: number): string
-}
-
 /**
  * Parses and checks a batch in either or both shapes. Throws a BatchRefusal with the first 20 faults when it
  * is malformed, and when it holds more than 50,000 datapoints. O(datapoints).
  */
-export function parseJsonBatch(text: string): JsonBatch {
+export function parseJsonBatch(text: string): ParsedBatch {
   const envelope = v.safeParse(Envelope, parseJson(text))
   if (!envelope.success) throw malformed(envelope.issues.map(faultOf))
   const { batch_id: batchId, source, precision, series = [], datapoints = [] } = envelope.output
@@ -157,12 +133,7 @@ class Builder {
 
   #add(series: number, ts: number, value: number | null): void {
     const { body } = this
-    if (body.ts.length === MAX_DATAPOINTS) {
-      throw new BatchRefusal(
-        'payload_too_large',
-        `A batch holds at most ${MAX_DATAPOINTS} datapoints; send it in smaller batches.`,
-      )
-    }
+    if (body.ts.length === MAX_DATAPOINTS) throw tooManyDatapoints()
     if (value === null) this.nulls.push(body.ts.length)
     body.seriesOf.push(series)
     body.ts.push(ts)

@@ -24,8 +24,11 @@ test('a stored code keeps its meaning', () => {
     { ordinal: 2, code: 'null_value' },
     { ordinal: 3, code: 'duplicate_timestamp' },
     { ordinal: 4, code: 'series_limit' },
+    { ordinal: 5, code: 'not_numeric' },
+    { ordinal: 6, code: 'invalid_name' },
+    { ordinal: 7, code: 'malformed' },
   ]
-  expect(unpackRejections(Uint32Array.of(0x00, 0x11, 0x22, 0x33, 0x44))).toEqual(stored)
+  expect(unpackRejections(Uint32Array.of(0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77))).toEqual(stored)
 })
 
 test('a code that does not exist is refused', () => {

@@ -5,6 +5,9 @@ export const REJECTION_CODES = [
   'null_value',
   'duplicate_timestamp',
   'series_limit',
+  'not_numeric',
+  'invalid_name',
+  'malformed',
 ] as const
 export type RejectionCode = (typeof REJECTION_CODES)[number]
 

@@ -5,9 +5,9 @@ import { alertRoutes } from './alerting/alert-routes.ts'
 import { deliveryRoutes } from './alerting/delivery-routes.ts'
 import { webhookRoutes } from './alerting/webhook-routes.ts'
 import type { AppEnv } from './app-env.ts'
+import { influxProbes, influxRoute } from './ingest/influx-route.ts'
 import { ingestRoute } from './ingest/ingest-route.ts'
-import { errorFields, log } from './log.ts'
-import { Problem, renderProblem } from './problem.ts'
+import { Problem, renderProblem, toProblem } from './problem.ts'
 import { anomaliesRoute } from './query/anomalies-route.ts'
 import { batchesRoute } from './query/batches-route.ts'
 import { devicesRoute } from './query/devices-route.ts'
@@ -21,17 +21,7 @@ const VERSION = '0.1.0'
 export const app = new Hono<AppEnv>()
 
 app.onError((error, c) => {
-  if (error instanceof Problem) {
-    if (error.code === 'unavailable')
-      log('warn', 'unavailable', { path: c.req.path, ...errorFields(error.cause) })
-    return renderProblem(c, error)
-  }
-  if (error instanceof HTTPException) return error.getResponse()
-  log('error', 'internal_error', { path: c.req.path, ...errorFields(error) })
-  return renderProblem(
-    c,
-    new Problem('internal_error', 'Something is wrong on our side; it has been logged.'),
-  )
+  return error instanceof HTTPException ? error.getResponse() : renderProblem(c, toProblem(c, error))
 })
 
 app.notFound((c) => {
@@ -57,6 +47,8 @@ function matches(route: string, path: string): boolean {
 app.use(requestDeadline)
 app.get('/v1/health', (c) => c.json({ status: 'ok', time: new Date().toISOString(), version: VERSION }))
 app.route('/v1/ingest', ingestRoute)
+app.route('/api/v2', influxRoute)
+app.route('/', influxProbes)
 app.route('/v1/batches', batchesRoute)
 app.route('/v1/devices', devicesRoute)
 app.route('/v1/metrics', metricsRoute)

@@ -1,6 +1,7 @@
 import type { Context } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { Fault } from '../telemetry/batch-refusal.ts'
+import { errorFields, log } from './log.ts'
 
 /** Status and title of each stable error code. */
 const PROBLEMS = {
@@ -57,9 +58,27 @@ export const unavailable = (cause?: unknown) =>
     },
   )
 
+/** What is answered to an error that nothing has caught; what nobody foresaw is logged and not told. */
+export function toProblem(c: Context, error: Error): Problem {
+  if (!(error instanceof Problem)) {
+    log('error', 'internal_error', { path: c.req.path, ...errorFields(error) })
+    return new Problem('internal_error', 'Something is wrong on our side; it has been logged.')
+  }
+  if (error.code === 'unavailable')
+    log('warn', 'unavailable', { path: c.req.path, ...errorFields(error.cause) })
+  return error
+}
+
+/** The status of a problem's answer, whose `Retry-After` it sets where there is to be one. */
+export function statusOf(c: Context, { code, retryAfterSeconds }: Problem): ContentfulStatusCode {
+  const [status] = PROBLEMS[code]
+  if (status === 503 || status === 429) c.header('Retry-After', String(retryAfterSeconds))
+  return status
+}
+
 export function renderProblem(c: Context, problem: Problem): Response {
-  const [status, title] = PROBLEMS[problem.code]
-  if (status === 503 || status === 429) c.header('Retry-After', String(problem.retryAfterSeconds))
+  const [, title] = PROBLEMS[problem.code]
+  const status = statusOf(c, problem)
   const body = {
     type: 'about:blank',
     title,

@@ -7,7 +7,8 @@ import { withinDeadline } from './within-deadline.ts'
 
 /** The key of a request, if it reads like one of ours; nobody has been asked whether it is in force. */
 export function keyOf(c: Context<AppEnv>): ParsedKey {
-  const key = c.req.header('x-api-key') ?? /^Bearer (.+)$/i.exec(c.req.header('authorization') ?? '')?.[1]
+  const key =
+    c.req.header('x-api-key') ?? /^(?:Bearer|Token) (.+)$/i.exec(c.req.header('authorization') ?? '')?.[1]
   if (!key) throw new Problem('missing_api_key', 'Send your API key in the X-API-Key header.')
   const macSecrets = [c.env.API_KEY_MAC_SECRET, c.env.API_KEY_MAC_SECRET_PREVIOUS].filter(
     (secret) => secret !== '',

@@ -1,6 +1,6 @@
 import type { Context } from 'hono'
 import * as v from 'valibot'
-import { isName } from '../../telemetry/json-batch.ts'
+import { isName } from '../../telemetry/name.ts'
 import type { AppEnv } from '../app-env.ts'
 import { database, query } from '../database.ts'
 import { notFound, pathId } from '../query/parameters.ts'

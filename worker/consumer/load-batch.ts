@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto'
 import * as v from 'valibot'
 import type { Verdict } from '../../durable-objects/batch-record.ts'
 import type { Columns } from '../../telemetry/columns.ts'
-import { parseJsonBatch } from '../../telemetry/json-batch.ts'
 import { unpackRejections } from '../../telemetry/rejection.ts'
 import { metadataOf } from '../ingest/archive.ts'
+import { type BatchFormat, formatOf } from '../ingest/batch-format.ts'
 import { inflate, MAX_WIRE_BYTES } from '../ingest/read-body.ts'
 import { acceptedColumns } from '../ingest/verdict.ts'
 import { PoisonError } from './settle-failure.ts'
@@ -30,6 +30,7 @@ export interface ReadBatch {
   /** As sent: at most MAX_WIRE_BYTES. */
   wire: Uint8Array
   gzipped: boolean
+  format: BatchFormat
 }
 
 /**
@@ -39,7 +40,8 @@ export interface ReadBatch {
 export async function readBatch(message: BatchMessage, env: Env): Promise<ReadBatch | 'persisted'> {
   const object = await env.ARCHIVE.get(message.r2_key)
   if (object === null) throw new PoisonError('the archive does not hold the batch')
-  const { home_shard: shard } = metadataOf(object)
+  const metadata = metadataOf(object)
+  const shard = metadata.home_shard
   const stub = env.TENANT_SHARD.getByName(`${message.tenant_id}/${shard}`)
   const [verdict] = await stub.verdicts([message.batch_id])
   if (verdict === undefined || verdict.persistedAt !== null || object.size > MAX_WIRE_BYTES) {
@@ -49,7 +51,8 @@ export async function readBatch(message: BatchMessage, env: Env): Promise<ReadBa
     throw new PoisonError(`the archive holds ${object.size} bytes, more than a batch can have`)
   }
   const wire = await object.bytes()
-  return { message, shard, verdict, wire, gzipped: object.httpMetadata?.contentEncoding === 'gzip' }
+  const gzipped = object.httpMetadata?.contentEncoding === 'gzip'
+  return { message, shard, verdict, wire, gzipped, format: formatOf(metadata) }
 }
 
 /**
@@ -62,12 +65,13 @@ export async function settleBatch({
   verdict,
   wire,
   gzipped,
+  format,
 }: ReadBatch): Promise<LoadedBatch> {
   const plain = gzipped ? await inflate(Uint8Array.from(wire)) : wire
   if (createHash('sha256').update(plain).digest('hex') !== verdict.sha256) {
     throw new PoisonError('the archive holds other content than what was accepted')
   }
-  const batch = parseJsonBatch(new TextDecoder().decode(plain))
+  const batch = format.parse(plain, verdict.receivedAt)
   const columns = acceptedColumns(batch, unpackRejections(verdict.rejected))
   if (columns.ts.length !== verdict.datapoints) {
     throw new PoisonError(

@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto'
 import type { AdmitReply, AdmitRequest } from '../../durable-objects/admission.ts'
 import { BatchRefusal } from '../../telemetry/batch-refusal.ts'
-import { type JsonBatch, parseJsonBatch } from '../../telemetry/json-batch.ts'
+import type { ParsedBatch } from '../../telemetry/parsed-batch.ts'
 import type { ParsedKey } from '../api-key.ts'
 import { Problem, unavailable } from '../problem.ts'
 import { retryOnce } from '../retry-once.ts'
 import { refusal } from '../tenant-auth.ts'
 import { withinDeadline } from '../within-deadline.ts'
 import { archiveBatch, archiveKeyOf } from './archive.ts'
+import { type BatchFormat, ownBatchId } from './batch-format.ts'
 import { conflict, nothingAccepted, rateLimited } from './batch-problems.ts'
 import { homeShardOf } from './home-shard.ts'
 import type { Body } from './read-body.ts'
@@ -23,27 +24,29 @@ export interface IngestDeps {
   shardHint: ShardHint
   now: () => number
   random: () => number
+  uuid: () => string
 }
 
-export type Settled = Exclude<AdmitReply, { outcome: 'refused' | 'busy' }>
+export interface Accepted {
+  batch: ParsedBatch
+  batchId: string
+  reply: Exclude<AdmitReply, { outcome: 'refused' | 'busy' }>
+}
 
 /**
  * Parses, archives and admits one batch, in this order, so that what is accepted is durable. Throws a Problem
  * for everything else.
  */
-export async function acceptBatch(
-  deps: IngestDeps,
-  body: Body,
-): Promise<{ batch: JsonBatch; batchId: string; reply: Settled }> {
+export async function acceptBatch(deps: IngestDeps, body: Body, format: BatchFormat): Promise<Accepted> {
   const receivedAt = deps.now()
   const left = () => Math.max(1, receivedAt + DEADLINE_MS - deps.now())
   const sha256 = createHash('sha256').update(body.plain).digest()
-  const batch = parse(body.plain)
-  const batchId = batch.batchId ?? `sha256-${sha256.toString('hex')}`
+  const batch = parse(format, body.plain, receivedAt)
+  const batchId = batch.batchId ?? ownBatchId(format, batch, sha256.toString('hex'), deps.uuid)
   const { columns, rejected } = judgeBatch(batch, receivedAt)
   if (columns.ts.length === 0) throw nothingAccepted(batch, rejected)
   const { archived, metadata } = await withinDeadline(
-    archive(deps, body, { batch, batchId, sha256, receivedAt }),
+    archive(deps, body, { batch, batchId, sha256, receivedAt }, format),
     left(),
   )
   const shardName = `${deps.key.tenantId}/${metadata.home_shard}`
@@ -64,33 +67,28 @@ export async function acceptBatch(
   throw reply.code === 'batch_conflict' ? conflict() : refusal(reply.code)
 }
 
-function parse(plain: Uint8Array): JsonBatch {
+function parse(format: BatchFormat, plain: Uint8Array, receivedAt: number): ParsedBatch {
   try {
-    return parseJsonBatch(decodeUtf8(plain))
+    return format.parse(plain, receivedAt)
   } catch (error) {
     if (error instanceof BatchRefusal) throw new Problem(error.code, error.message, { errors: error.faults })
     throw error
   }
 }
 
-function decodeUtf8(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes)
-  } catch {
-    throw new BatchRefusal('invalid_json', 'The body is not valid UTF-8; send one JSON object in UTF-8.')
-  }
-}
-
 async function archive(
   deps: IngestDeps,
   body: Body,
-  sent: { batch: JsonBatch; batchId: string; sha256: Buffer; receivedAt: number },
+  sent: { batch: ParsedBatch; batchId: string; sha256: Buffer; receivedAt: number },
+  format: BatchFormat,
 ) {
-  return archiveBatch(deps.env.ARCHIVE, archiveKeyOf(deps.key.tenantId, sent.batchId), body, {
+  const key = archiveKeyOf(deps.key.tenantId, sent.batchId)
+  const metadata = {
     sha256: sent.sha256.toString('hex'),
     home_shard: homeShardOf(sent.batch, await shardCount(deps)),
     received_at: new Date(sent.receivedAt).toISOString(),
-  })
+  }
+  return archiveBatch(deps.env.ARCHIVE, key, body, metadata, format)
 }
 
 async function shardCount({ env, key, shardHint, now }: IngestDeps): Promise<number> {

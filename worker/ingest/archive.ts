@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { type BatchFormat, FORMAT_NAMES } from './batch-format.ts'
 import type { Body } from './read-body.ts'
 
 /** Custom metadata of an archived batch. Values are text, as R2 keeps them. */
@@ -6,6 +7,9 @@ const Metadata = v.object({
   sha256: v.string(),
   home_shard: v.pipe(v.string(), v.transform(Number), v.integer()),
   received_at: v.string(),
+  // Older objects tell no format: they are JSON.
+  format: v.optional(v.picklist(FORMAT_NAMES), 'json'),
+  params: v.optional(v.string(), ''),
 })
 export type ArchiveMetadata = v.InferOutput<typeof Metadata>
 
@@ -24,12 +28,14 @@ export async function archiveBatch(
   bucket: R2Bucket,
   key: string,
   body: Body,
-  metadata: ArchiveMetadata,
+  sent: Omit<ArchiveMetadata, 'format' | 'params'>,
+  { name, params, contentTypes: [contentType = ''] }: BatchFormat,
 ): Promise<Archived> {
+  const metadata = { ...sent, format: name, params }
   const stored = await bucket.put(key, body.wire, {
     onlyIf: { etagDoesNotMatch: '*' },
     httpMetadata: {
-      contentType: 'application/json',
+      contentType,
       ...(body.encoding === 'gzip' && { contentEncoding: 'gzip' }),
     },
     customMetadata: { ...metadata, home_shard: String(metadata.home_shard) },

@@ -1,5 +1,5 @@
 import { MAX_FAULTS } from '../../telemetry/batch-refusal.ts'
-import type { JsonBatch } from '../../telemetry/json-batch.ts'
+import type { ParsedBatch } from '../../telemetry/parsed-batch.ts'
 import { unpackRejections } from '../../telemetry/rejection.ts'
 import { Problem } from '../problem.ts'
 import { REJECTION_MESSAGES } from './verdict.ts'
@@ -17,7 +17,7 @@ export const rateLimited = (waitMs: number) =>
     },
   )
 
-export const nothingAccepted = (batch: JsonBatch, rejected: Uint32Array) =>
+export const nothingAccepted = (batch: ParsedBatch, rejected: Uint32Array) =>
   new Problem(
     'no_datapoint_accepted',
     'No datapoint of the batch can be stored; "errors" tells why for each.',
@@ -27,7 +27,7 @@ export const nothingAccepted = (batch: JsonBatch, rejected: Uint32Array) =>
   )
 
 /** The first rejected datapoints, by their place in the body. */
-export function rejectionErrors(batch: JsonBatch, rejected: Uint32Array) {
+export function rejectionErrors(batch: ParsedBatch, rejected: Uint32Array) {
   return unpackRejections(rejected.subarray(0, MAX_FAULTS)).map(({ ordinal, code }) => {
     return { path: batch.pathOf(ordinal), code, message: REJECTION_MESSAGES[code] }
   })

@@ -12,10 +12,10 @@ export interface Body {
 }
 
 /** Checks what the headers tell before a byte of the body is read. */
-export function checkHeaders(headers: Headers): Body['encoding'] {
-  const type = headers.get('content-type')?.split(';')[0]?.trim().toLowerCase()
-  if (type !== 'application/json') {
-    throw new Problem('unsupported_media_type', 'Send the batch with Content-Type: application/json.')
+export function checkHeaders(headers: Headers, contentTypes: readonly string[]): Body['encoding'] {
+  const type = headers.get('content-type')?.split(';')[0]?.trim().toLowerCase() ?? ''
+  if (!contentTypes.includes(type)) {
+    throw new Problem('unsupported_media_type', `Send the batch with Content-Type: ${contentTypes[0]}.`)
   }
   const encoding = headers.get('content-encoding')?.trim().toLowerCase() ?? 'identity'
   if (encoding !== 'identity' && encoding !== 'gzip') {

@@ -1,5 +1,5 @@
 import { type Columns, groupBySeries } from '../../telemetry/columns.ts'
-import type { JsonBatch } from '../../telemetry/json-batch.ts'
+import type { ParsedBatch } from '../../telemetry/parsed-batch.ts'
 import { packRejections, type Rejection, type RejectionCode } from '../../telemetry/rejection.ts'
 
 const MAX_AHEAD_MS = 10 * 60_000
@@ -7,7 +7,7 @@ const YEAR_2000_MS = Date.UTC(2000, 0, 1)
 
 /** The datapoints that can be stored as far as the batch and the clock tell, and those that cannot. */
 export function judgeBatch(
-  batch: JsonBatch,
+  batch: ParsedBatch,
   receivedAt: number,
 ): { columns: Columns; rejected: Uint32Array } {
   const rejections: Rejection[] = []
@@ -17,6 +17,7 @@ export function judgeBatch(
     rejections.push({ ordinal, code })
   }
   for (const ordinal of batch.nulls) reject(ordinal, 'null_value')
+  for (const { ordinal, code } of batch.unstorable ?? []) reject(ordinal, code)
   for (let i = 0; i < batch.ts.length; i += 1) {
     if (skip[i] === 1) continue
     if (batch.ts[i]! > receivedAt + MAX_AHEAD_MS) reject(i, 'timestamp_in_future')
@@ -28,7 +29,7 @@ export function judgeBatch(
 }
 
 /** What was stored of a batch, given what was rejected when it was accepted. */
-export function acceptedColumns(batch: JsonBatch, rejections: Rejection[]): Columns {
+export function acceptedColumns(batch: ParsedBatch, rejections: Rejection[]): Columns {
   const skip = new Uint8Array(batch.ts.length)
   for (const { ordinal } of rejections) skip[ordinal] = 1
   return groupBySeries(batch, skip).columns
@@ -41,4 +42,8 @@ export const REJECTION_MESSAGES: Record<RejectionCode, string> = {
   duplicate_timestamp:
     'has the timestamp of a later datapoint of the same series in this batch, which counts',
   series_limit: 'starts a new series beyond the limit of the tenant',
+  not_numeric: 'is neither a finite number nor a boolean, so no series can hold it',
+  invalid_name:
+    'names a device or metric that is not 1 to 128 characters of UTF-8 text without control characters',
+  malformed: 'cannot be read; see the reference of the protocol',
 }

@@ -1,6 +1,6 @@
 import type { Context } from 'hono'
 import * as v from 'valibot'
-import { isName } from '../../telemetry/json-batch.ts'
+import { isName } from '../../telemetry/name.ts'
 import { isInstant, nearestInstant, parseTimestamp } from '../../telemetry/timestamp.ts'
 import { Problem } from '../problem.ts'
 

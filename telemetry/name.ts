@@ -1,0 +1,15 @@
+export const MAX_NAME_LENGTH = 128
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
+
+/** 1 to 128 characters (code points) of well-formed Unicode without control characters. */
+export function isName(value: unknown): value is string {
+  if (typeof value !== 'string' || value.length === 0 || CONTROL.test(value) || !value.isWellFormed())
+    return false
+  return (
+    value.length <= MAX_NAME_LENGTH ||
+    (value.length <= 2 * MAX_NAME_LENGTH && [...value].length <= MAX_NAME_LENGTH)
+  )
+}
+
+export const NAME_RULE = `must be 1 to ${MAX_NAME_LENGTH} characters of text without control characters`

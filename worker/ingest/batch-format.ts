@@ -1,0 +1,76 @@
+import { createHash } from 'node:crypto'
+import * as v from 'valibot'
+import { BatchRefusal } from '../../telemetry/batch-refusal.ts'
+import { parseJsonBatch } from '../../telemetry/json-batch.ts'
+import { parseLineProtocol } from '../../telemetry/line-protocol.ts'
+import { isName, NAME_RULE } from '../../telemetry/name.ts'
+import type { ParsedBatch } from '../../telemetry/parsed-batch.ts'
+import { PRECISIONS } from '../../telemetry/timestamp.ts'
+
+export const FORMAT_NAMES = ['json', 'line-protocol'] as const
+export type FormatName = (typeof FORMAT_NAMES)[number]
+
+/** How the bytes of a batch are read: all that one protocol does otherwise than another. */
+export interface BatchFormat {
+  name: FormatName
+  /** What the meaning of the bytes depends on besides them, as a query string; kept with the archived batch. */
+  params: string
+  /** The content types it is sent with; '' stands for none. */
+  contentTypes: readonly string[]
+  /** Throws a BatchRefusal. Depends on nothing but its arguments and `params`: the consumer parses once more. */
+  parse(plain: Uint8Array, receivedAt: number): ParsedBatch
+}
+
+export const jsonFormat: BatchFormat = {
+  name: 'json',
+  params: '',
+  contentTypes: ['application/json'],
+  parse: (plain) => parseJsonBatch(decodeUtf8(plain)),
+}
+
+export const LineProtocolParams = v.object({
+  precision: v.optional(v.picklist(PRECISIONS, `must be one of ${PRECISIONS.join(', ')}`), 'ns'),
+  device_tag: v.optional(v.custom<string>(isName, NAME_RULE)),
+})
+
+export function lineProtocolFormat(params: v.InferOutput<typeof LineProtocolParams>): BatchFormat {
+  const { precision, device_tag: deviceTag } = params
+  return {
+    name: 'line-protocol',
+    params: new URLSearchParams({ precision, ...(deviceTag && { device_tag: deviceTag }) }).toString(),
+    // Clients vary: curl says it is a form, many say nothing.
+    contentTypes: ['text/plain', '', 'application/x-www-form-urlencoded', 'application/octet-stream'],
+    parse: (plain, receivedAt) =>
+      // Bytes that are not UTF-8 spoil the names they are in, not the batch.
+      parseLineProtocol(new TextDecoder().decode(plain), { precision, deviceTag, receivedAt }),
+  }
+}
+
+/** The format that an archived batch was sent in. */
+export function formatOf({ format, params }: { format: FormatName; params: string }): BatchFormat {
+  if (format === 'json') return jsonFormat
+  return lineProtocolFormat(v.parse(LineProtocolParams, Object.fromEntries(new URLSearchParams(params))))
+}
+
+/**
+ * The id of a batch to which its sender gave none: of its content, so that a blind retry is a duplicate. But
+ * where the time of arrival is a timestamp, the same bytes may well be the next reading: a random one then.
+ */
+export function ownBatchId(
+  { name, params }: BatchFormat,
+  { timedByArrival }: ParsedBatch,
+  sha256: string,
+  uuid: () => string,
+): string {
+  if (timedByArrival) return `random-${uuid()}`
+  if (name === 'json') return `sha256-${sha256}`
+  return `sha256-${createHash('sha256').update(`${name}?${params}\n${sha256}`).digest('hex')}`
+}
+
+function decodeUtf8(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes)
+  } catch {
+    throw new BatchRefusal('invalid_json', 'The body is not valid UTF-8; send one JSON object in UTF-8.')
+  }
+}

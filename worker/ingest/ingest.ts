@@ -1,0 +1,74 @@
+import type { Context } from 'hono'
+import type { ParsedKey } from '../api-key.ts'
+import type { AppEnv } from '../app-env.ts'
+import { errorFields, log } from '../log.ts'
+import { Problem } from '../problem.ts'
+import { keyOf, refusal } from '../tenant-auth.ts'
+import { withinDeadline } from '../within-deadline.ts'
+import { type Accepted, acceptBatch } from './accept-batch.ts'
+import { archiveKeyOf } from './archive.ts'
+import type { BatchFormat } from './batch-format.ts'
+import { checkHeaders, readBody } from './read-body.ts'
+import { ShardHint } from './shard-hint.ts'
+
+const SEND_DEADLINE_MS = 1_500
+const AUTHORIZE_DEADLINE_MS = 2_000
+
+const shardHint = new ShardHint()
+
+export type Ingested = Accepted & { r2Key: string }
+
+/**
+ * What every protocol does with a batch: once this returns it is archived and counted, and will be stored. Throws
+ * a Problem for everything else; `formatOf` may, too.
+ */
+export async function ingest(c: Context<AppEnv>, formatOf: () => BatchFormat): Promise<Ingested> {
+  const key = keyOf(c)
+  const { env } = c
+  try {
+    const format = formatOf()
+    const body = await readBody(c.req.raw, checkHeaders(c.req.raw.headers, format.contentTypes))
+    const deps = { env, key, shardHint, now: Date.now, random: Math.random, uuid: () => crypto.randomUUID() }
+    const accepted = await acceptBatch(deps, body, format)
+    return { ...accepted, r2Key: await announce(env, key.tenantId, accepted) }
+  } catch (error) {
+    throw await tellAuthorized(c, key, error)
+  }
+}
+
+/** What is wrong with a batch is told only to a key that may ingest: a revoked one hears that it is revoked. */
+async function tellAuthorized(
+  c: Context<AppEnv>,
+  { tenantId, hash }: ParsedKey,
+  error: unknown,
+): Promise<unknown> {
+  const told =
+    error instanceof Problem && ['unavailable', 'invalid_api_key', 'insufficient_scope'].includes(error.code)
+  if (told) return error
+  const control = c.env.TENANT_CONTROL.getByName(tenantId)
+  const authorization = await withinDeadline(control.authorize(hash, ['ingest']), AUTHORIZE_DEADLINE_MS)
+  return authorization === 'ok' ? error : refusal(authorization)
+}
+
+/** Returns the batch's place in the archive. */
+async function announce(env: Env, tenant_id: string, { batchId, reply }: Accepted): Promise<string> {
+  const { figures, outcome } = reply
+  const message = { tenant_id, batch_id: batchId, r2_key: archiveKeyOf(tenant_id, batchId) }
+  if (outcome === 'accepted') await send(env, message)
+  const counts = { datapoints: figures.datapoints, rejected: figures.rejected.length }
+  log('info', 'ingest', { tenant_id, batch_id: batchId, status: outcome, ...counts })
+  return message.r2_key
+}
+
+/** Should this fail, the shard's outbox sends the message later: the batch is accepted all the same. */
+async function send(
+  env: Env,
+  message: { tenant_id: string; batch_id: string; r2_key: string },
+): Promise<void> {
+  try {
+    await withinDeadline(env.BATCHES.send(message), SEND_DEADLINE_MS)
+  } catch (error) {
+    const { tenant_id, batch_id } = message
+    log('warn', 'queue_send_failed', { tenant_id, batch_id, ...errorFields(error) })
+  }
+}
