@@ -3,6 +3,7 @@ export const MAX_VALUE_BYTES = 1_900_000
 
 /** `bytes` in pieces that each fit a stored value, in order; at least one. */
 export function splitBytes(bytes: Uint8Array): Uint8Array[] {
+  if (bytes.length <= MAX_VALUE_BYTES) return [bytes]
   const pieces: Uint8Array[] = []
   for (let at = 0; at === 0 || at < bytes.length; at += MAX_VALUE_BYTES) {
     pieces.push(bytes.slice(at, at + MAX_VALUE_BYTES))

@@ -45,9 +45,10 @@ export function manifestEntry(batch: {
   ts: Float64Array
 }): string {
   let [least, greatest] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
-  for (const ts of batch.ts) {
-    least = Math.min(least, ts)
-    greatest = Math.max(greatest, ts)
+  for (let i = 0; i < batch.ts.length; i += 1) {
+    const ts = batch.ts[i]!
+    if (ts < least) least = ts
+    if (ts > greatest) greatest = ts
   }
   const entry: Omit<Entry, 'rejected'> = {
     batch_id: batch.batchId,

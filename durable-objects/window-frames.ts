@@ -2,7 +2,8 @@ import * as v from 'valibot'
 import { decodeFrame, encodeFrame } from '../telemetry/frame.ts'
 import type { Random } from '../telemetry/random.ts'
 import { Sketch } from '../telemetry/sketch.ts'
-import { type ClosedWindow, hashOf, type OpenWindow, type SeriesState, seriesKey } from './window-state.ts'
+import type { OpenWindow } from './open-window.ts'
+import { type ClosedWindow, hashOf, type SeriesState, seriesKey } from './window-state.ts'
 
 const Text = v.string()
 /** device, metric, unit */

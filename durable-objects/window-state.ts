@@ -1,20 +1,10 @@
 import type { SeriesName } from '../telemetry/columns.ts'
-import { addToMoments, type Moments } from '../telemetry/moments.ts'
 import type { Random } from '../telemetry/random.ts'
 import { Sketch } from '../telemetry/sketch.ts'
 import { WINDOW_MS, windowStartOf } from '../telemetry/window.ts'
 import type { WindowPart } from '../telemetry/window-features.ts'
 import type { JournalColumns } from './columns-frame.ts'
-
-/** A window that still takes datapoints. */
-export interface OpenWindow extends Moments {
-  windowStart: number
-  min: number
-  max: number
-  firstTs: number
-  lastTs: number
-  sketch: Sketch
-}
+import { addRunToWindow, type OpenWindow, openWindow, windowRunEnd } from './open-window.ts'
 
 export interface SeriesState {
   name: SeriesName
@@ -62,7 +52,11 @@ export function addColumns(
     const series = seriesOf(state, name, arrivalMs)
     const from = columns.offsets[s]!
     const to = columns.offsets[s + 1]!
-    for (let i = from; i < to; i += 1) addDatapoint(state, series, columns.ts[i]!, columns.values[i]!, random)
+    // Ascending, so those of one window stand together: it is looked up and accounted for once.
+    for (let start = from, end = from; start < to; start = end) {
+      end = windowRunEnd(columns.ts, start, to)
+      addRun(state, series, columns, [start, end], random)
+    }
     series.lastTs = Math.max(series.lastTs, columns.ts[to - 1]!)
     series.lastArrivalMs = Math.max(series.lastArrivalMs, arrivalMs)
     if (name.unit !== null) series.name = name
@@ -94,33 +88,25 @@ export function hashOf(key: string): number {
   return hash >>> 0
 }
 
-function addDatapoint(
+/** Adds the datapoints from `start` to `end`, all of one window. */
+function addRun(
   state: WindowState,
   series: SeriesState,
-  ts: number,
-  value: number,
+  columns: JournalColumns,
+  [start, end]: [number, number],
   random: Random,
 ): void {
-  const windowStart = windowStartOf(ts)
+  const windowStart = windowStartOf(columns.ts[start]!)
   let window = series.windows.get(windowStart)
   if (window === undefined) {
-    window = openWindow(windowStart, ts, value, new Sketch(random))
+    window = openWindow(windowStart, columns.ts[start]!, columns.values[start]!, new Sketch(random))
     series.windows.set(windowStart, window)
     state.bytes += WINDOW_BYTES + window.sketch.bytes
   }
   state.bytes -= window.sketch.bytes
-  addToMoments(window, value)
-  window.sketch.add(value)
+  addRunToWindow(window, columns, start, end)
   state.bytes += window.sketch.bytes
-  if (value < window.min) window.min = value
-  if (value > window.max) window.max = value
-  if (ts < window.firstTs) window.firstTs = ts
-  if (ts > window.lastTs) window.lastTs = ts
 }
-
-const openWindow = (windowStart: number, ts: number, value: number, sketch: Sketch): OpenWindow => ({
-  ...{ windowStart, count: 0, mean: 0, m2: 0, min: value, max: value, firstTs: ts, lastTs: ts, sketch },
-})
 
 /**
  * Event time reached by a series: its highest timestamp, which runs on with the wall clock while it is

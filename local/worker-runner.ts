@@ -4,10 +4,9 @@
 import { ChildProcess } from 'node:child_process'
 import { subscribe } from 'node:diagnostics_channel'
 import path from 'node:path'
-import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from 'miniflare'
+import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
 import * as v from 'valibot'
-import { unstable_getMiniflareWorkerOptions } from 'wrangler'
-import { ROOT } from './settings.ts'
+import { miniflareOptions } from './miniflare-options.ts'
 import { type RunnerMessage, type RunnerOptions, runnerOptionsSchema } from './worker-runner-options.ts'
 
 process.once('message', (message) => run(v.parse(runnerOptionsSchema, message)))
@@ -41,32 +40,4 @@ function onWorkerd(found: (workerd: ChildProcess) => void): void {
       child.once('spawn', () => path.basename(child.spawnfile).startsWith('workerd') && found(child))
     }
   })
-}
-
-const bucketsSchema = v.record(v.string(), v.object({ id: v.string() }))
-
-/** The settings of wrangler.toml as wrangler itself hands them to Miniflare, with the local ones on top. */
-function miniflareOptions(options: RunnerOptions) {
-  const { bundle, port, persistDir, bindings, s3Credentials } = options
-  const { workerOptions } = unstable_getMiniflareWorkerOptions(path.join(ROOT, 'wrangler.toml'))
-  const { modulesRules: _, ...platform } = workerOptions // the bundle needs no more rules
-  return {
-    ...platform,
-    name: 'edgepulse',
-    modules: [{ type: 'ESModule' as const, path: bundle }],
-    modulesRoot: path.dirname(bundle),
-    bindings: { ...v.parse(v.record(v.string(), v.string()), platform.bindings), ...bindings },
-    r2Buckets: Object.fromEntries(
-      Object.entries(v.parse(bucketsSchema, platform.r2Buckets)).map(([name, bucket]) => [
-        name,
-        { ...bucket, s3Credentials },
-      ]),
-    ),
-    host: '127.0.0.1',
-    port,
-    cf: false,
-    resourcePersistencePath: persistDir,
-    telemetry: { enabled: false },
-    log: new Log(LogLevel.WARN),
-  }
 }

@@ -1,7 +1,14 @@
 import fc from 'fast-check'
 import { all, create } from 'mathjs'
 import { expect, test } from 'vitest'
-import { addToMoments, emptyMoments, type Moments, mergeMoments, standardDeviation } from './moments.ts'
+import {
+  addRunToMoments,
+  addToMoments,
+  emptyMoments,
+  type Moments,
+  mergeMoments,
+  standardDeviation,
+} from './moments.ts'
 
 /* The oracle: mathjs on 64-digit decimals, for which every double is exact enough. */
 const exact = create(all!, { number: 'BigNumber', precision: 64 })
@@ -93,4 +100,15 @@ test('no finite values, however large, end in NaN or Infinity', () => {
 
 test('the standard deviation of no values is refused', () => {
   expect(() => standardDeviation(emptyMoments())).toThrow(RangeError)
+})
+
+test('values added in runs come to the same, bit by bit, as one by one', () => {
+  fc.assert(
+    fc.property(fc.array(fc.array(fc.oneof(anyFinite, readings), { maxLength: 20 })), (list) => {
+      const runs = list.map((run) => run.flat())
+      const moments = emptyMoments()
+      for (const run of runs) addRunToMoments(moments, Float64Array.of(1, ...run, 1), 1, run.length + 1)
+      expect(moments).toEqual(momentsOf(runs.flat()))
+    }),
+  )
 })

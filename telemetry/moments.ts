@@ -22,6 +22,28 @@ export function addToMoments(moments: Moments, value: number): void {
   moments.m2 = m2
 }
 
+/** Adds the values from `start` to `end` in place, one after the other: what `addToMoments` for each comes to. */
+export function addRunToMoments(moments: Moments, values: Float64Array, start: number, end: number): void {
+  let { count, mean, m2 } = moments
+  for (let i = start; i < end; i += 1) {
+    const value = values[i]!
+    const delta = value - mean
+    const nextMean = mean + delta / (count + 1)
+    const nextM2 = m2 + delta * (value - nextMean)
+    if (!Number.isFinite(nextM2)) {
+      Object.assign(moments, { count, mean, m2 })
+      for (let k = i; k < end; k += 1) addToMoments(moments, values[k]!)
+      return
+    }
+    count += 1
+    mean = nextMean
+    m2 = nextM2
+  }
+  moments.count = count
+  moments.mean = mean
+  moments.m2 = m2
+}
+
 /** The moments of both samples together. Chan, Golub, LeVeque: Updating formulae for variances (1979). */
 export function mergeMoments(a: Moments, b: Moments): Moments {
   if (a.count === 0) return { ...b }

@@ -247,6 +247,21 @@ describe('beyond what it can hold', () => {
   })
 })
 
+test('values added in runs make the very sketch that they make one by one', () => {
+  const runs = fc.array(fc.array(value, { maxLength: 700 }), { maxLength: 6 })
+  fc.assert(
+    fc.property(runs, (list) => {
+      const sketch = new Sketch(seededRandom(1))
+      // Between two strangers, which must not come along.
+      for (const run of list) sketch.addRun(Float64Array.of(1e9, ...run, 1e9), 1, run.length + 1)
+      const expected = sketchOf(list.flat())
+      expect([sketch.count, sketch.bytes]).toEqual([expected.count, expected.bytes])
+      expect(sketch.toBytes()).toEqual(expected.toBytes())
+    }),
+    { numRuns: 50 },
+  )
+})
+
 test('a quantile outside 0 to 1 is refused', () => {
   for (const p of [-0.1, 1.1, Number.NaN]) expect(() => sketchOf([1]).quantile(p)).toThrow(RangeError)
 })

@@ -1,6 +1,7 @@
 import { madSorted, medianSorted } from './median.ts'
 import type { Random } from './random.ts'
 import { decodeLevels, encodeLevels } from './sketch-bytes.ts'
+import { Level } from './sketch-level.ts'
 import { type WeightedValues, weightedMad, weightedQuantile } from './weighted-quantile.ts'
 
 /** Up to this many values a sketch that was not merged holds every one and is exact. */
@@ -9,7 +10,6 @@ export const EXACT_COUNT = 512
 /** Each level has room for two thirds of the one above it, and at least this many. */
 const SHRINK = 2 / 3
 const MIN_CAPACITY = 8
-const FIRST_CAPACITY = 8
 
 /**
  * Normalized rank error of a single quantile, exceeded with a probability of 1 %: 2.296 / k^0.9021, as Apache
@@ -50,6 +50,19 @@ export class Sketch {
     this.#levels[0]!.add(value)
     this.#count += 1
     if (this.#levels[0]!.length > this.#capacityOf(0)) this.#compress()
+  }
+
+  /** Adds the values from `start` to `end`: what `add` for each comes to. */
+  addRun(values: Float64Array, start: number, end: number): void {
+    for (let from = start; from < end; ) {
+      const level = this.#levels[0]!
+      const room = Math.max(1, this.#capacityOf(0) + 1 - level.length)
+      const to = Math.min(end, from + room)
+      level.addRun(values, from, to)
+      this.#count += to - from
+      from = to
+      if (level.length > this.#capacityOf(0)) this.#compress()
+    }
   }
 
   /** Adds all that `other` stands for; `other` stays as it is but for the order of its values. */
@@ -125,56 +138,5 @@ export class Sketch {
       weights: Float64Array.from(weighted, ([, weight]) => weight),
       total: this.#count,
     }
-  }
-}
-
-/** A growing list of values that is sorted when somebody looks. */
-class Level {
-  #values: Float64Array = new Float64Array(FIRST_CAPACITY)
-  #sorted = true
-  length = 0
-
-  static of(sorted: Float64Array): Level {
-    const level = new Level()
-    level.#values = sorted
-    level.length = sorted.length
-    return level
-  }
-
-  get bytes(): number {
-    return this.#values.byteLength
-  }
-
-  add(value: number): void {
-    if (this.length === this.#values.length) this.#grow()
-    if (this.length > 0 && value < this.#values[this.length - 1]!) this.#sorted = false
-    this.#values[this.length] = value
-    this.length += 1
-  }
-
-  sorted(): Float64Array {
-    const values = this.#values.subarray(0, this.length)
-    if (!this.#sorted) values.sort()
-    this.#sorted = true
-    return values
-  }
-
-  /** Moves every other value to `upper`; an odd one out stays, so that weights add up to the count for ever. */
-  moveHalf(upper: Level, offset: 0 | 1): void {
-    const values = this.sorted()
-    const odd = values.length % 2
-    for (let i = odd + offset; i < values.length; i += 2) upper.add(values[i]!)
-    this.length = odd
-  }
-
-  /** Gives back memory that a level needed before those above it came; keeps it where it will be used again. */
-  shrinkTo(room: number): void {
-    if (this.#values.length > 2 * room) this.#values = this.#values.slice(0, room)
-  }
-
-  #grow(): void {
-    const grown = new Float64Array(Math.max(FIRST_CAPACITY, this.length * 2))
-    grown.set(this.#values)
-    this.#values = grown
   }
 }

@@ -114,6 +114,21 @@ test('no text makes it throw or give anything but an integer', () => {
   )
 })
 
+test('a time in UTC is what Date makes of it, and undefined where Date would roll it over', () => {
+  const part = (max: number, digits: number) => fc.nat(max).map((n) => String(n).padStart(digits, '0'))
+  const parts = fc.tuple(part(9999, 4), part(13, 2), part(32, 2), part(24, 2), part(60, 2), part(60, 2))
+  fc.assert(
+    fc.property(parts, fc.option(part(999, 3)), ([year, month, day, hour, minute, second], fraction) => {
+      const text = `${year}-${month}-${day}T${hour}:${minute}:${second}.${fraction ?? '000'}Z`
+      const ms = Date.parse(text)
+      const exists = !Number.isNaN(ms) && new Date(ms).toISOString() === text
+      const written = fraction === null ? text.replace('.000Z', 'Z') : text
+      expect(parseTimestamp(written, 'ms')).toBe(exists ? ms : undefined)
+    }),
+    { numRuns: 2000 },
+  )
+})
+
 describe('isInstant', () => {
   test.each([
     ['0001-01-01T00:00:00.000Z', true],

@@ -26,7 +26,7 @@ export const nearestInstant = (ms: number): number => Math.max(YEAR_1_MS, Math.m
 export function parseTimestamp(value: unknown, precision: Precision): number | undefined {
   if (typeof value === 'number') return Number.isInteger(value) ? fromNumber(value, precision) : undefined
   if (typeof value !== 'string') return undefined
-  return INTEGER.test(value) ? fromDigits(value, precision) : fromIso(value)
+  return fromCommonIso(value) ?? (INTEGER.test(value) ? fromDigits(value, precision) : fromIso(value))
 }
 
 function fromNumber(value: number, precision: Precision): number {
@@ -43,6 +43,47 @@ function fromDigits(digits: string, precision: Precision): number {
 function flooredMs(value: bigint, precision: Precision): number {
   const unit = UNITS_PER_MS[precision]
   return Number(value < 0n && value % unit !== 0n ? value / unit - 1n : value / unit)
+}
+
+/** Days that a month has every year. */
+const DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+
+/** `2026-01-01T00:00:00Z`, with or without three digits of milliseconds. */
+const isCommonIso = (text: string): boolean =>
+  text[4] === '-' &&
+  text[7] === '-' &&
+  text[10] === 'T' &&
+  text[13] === ':' &&
+  text[16] === ':' &&
+  ((text.length === 20 && text[19] === 'Z') || (text.length === 24 && text[19] === '.' && text[23] === 'Z'))
+
+/**
+ * What nearly all senders write, at a seventh of the cost of `fromIso`. undefined: it is written otherwise, or it
+ * is left to `fromIso` to tell whether there is such a day.
+ */
+function fromCommonIso(text: string): number | undefined {
+  if (!isCommonIso(text)) return undefined
+  const year = digits(text, 0, 4)
+  const month = digits(text, 5, 2)
+  const day = digits(text, 8, 2)
+  const hour = digits(text, 11, 2)
+  const minute = digits(text, 14, 2)
+  const second = digits(text, 17, 2)
+  const ms = text.length === 24 ? digits(text, 20, 3) : 0
+  // NaN, for what is no digit, fails these too.
+  const exists = year >= 100 && month >= 1 && month <= 12 && day >= 1 && day <= DAYS[month - 1]!
+  if (!exists || !(hour < 24 && minute < 60 && second < 60 && ms >= 0)) return undefined
+  return Date.UTC(year, month - 1, day, hour, minute, second, ms)
+}
+
+/** The number that `length` characters from `start` write; NaN unless all are digits. */
+function digits(text: string, start: number, length: number): number {
+  let number = 0
+  for (let i = start; i < start + length; i += 1) {
+    const digit = text.charCodeAt(i) - 48
+    number = digit >= 0 && digit <= 9 ? number * 10 + digit : Number.NaN
+  }
+  return number
 }
 
 /** Date.parse alone takes far more than ISO 8601, reads a text without an offset as local time, and rolls 30 February over. */

@@ -1,0 +1,72 @@
+import { createHash } from 'node:crypto'
+import { type AdmitRequest, admit, type Grounds } from '../../durable-objects/admission.ts'
+import { applyAccepted, type ShardState, unknownSeries } from '../../durable-objects/shard-state.ts'
+import type { TenantConfig } from '../../durable-objects/tenant-config.ts'
+import { shardStatements } from '../../durable-objects/tenant-shard-sql.ts'
+import { emptyState } from '../../durable-objects/window-state.ts'
+import { parseJsonBatch } from '../../telemetry/json-batch.ts'
+import { seededRandom } from '../../telemetry/random.ts'
+import { homeShardOf } from '../../worker/ingest/home-shard.ts'
+import { judgeBatch } from '../../worker/ingest/verdict.ts'
+
+const KEY_HASH = '0'.repeat(64)
+const SHARDS = 2
+
+const config: TenantConfig = {
+  version: 1,
+  state: 'active',
+  plan: {
+    ...{ retentionDays: 35, seriesLimit: 100_000, shards: SHARDS, rateLimit: null },
+    allowedLatenessMs: 60_000,
+  },
+  keys: [{ id: 'bench', hash: KEY_HASH, scopes: ['ingest'], expiresAt: null, revokedAt: null }],
+}
+
+// SQLite is no pure function: its statements find nothing and keep nothing.
+const nowhere = { exec: () => ({ toArray: () => [] }) } as unknown as SqlStorage
+const db = shardStatements(nowhere)
+
+const horizon = { dedupeSince: null, cursor: '', nextSweepAt: Number.POSITIVE_INFINITY }
+
+/** A shard as it is while a tenant's gateways send: configured, with an empty storage. */
+export const newShard = (): ShardState => ({
+  ...{ config, windows: emptyState(), series: new Set<number>(), horizon },
+  progress: { checkpointedUntil: 0, nextPart: 1, segments: 1, lastBatchAt: null },
+  ...{ replayBytes: 0, unmanifested: 0, usageDirtySince: undefined, lastFlushAt: 0 },
+})
+
+/** Forgets the open windows, not the series, as if all had been flushed. */
+export function dropWindows({ windows }: ShardState): void {
+  for (const series of windows.series.values()) series.windows.clear()
+  windows.bytes = 0
+  windows.dirty.clear()
+}
+
+const random = seededRandom(1)
+
+/**
+ * All that one ingest computes between the inflated body and the answer, in the Worker and in the shard, with
+ * the product's own functions in the product's order: hash, decode, parse and validate, judge and group, route,
+ * look for new series, admit (authorize, judge again, manifest entry, journal), add to the windows. Returns the
+ * number of datapoints accepted.
+ */
+export function ingestOnce(shard: ShardState, plain: Uint8Array, receivedAt: number): number {
+  const sha256 = createHash('sha256').update(plain).digest()
+  const batch = parseJsonBatch(new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(plain))
+  const batchId = batch.batchId ?? `sha256-${sha256.toString('hex')}`
+  const { columns, rejected } = judgeBatch(batch, receivedAt)
+  homeShardOf(batch, SHARDS)
+  const request: AdmitRequest = {
+    ...{ keyHash: KEY_HASH, batchId, sha256: new Uint8Array(sha256).buffer, archived: 'stored', receivedAt },
+    ...{ bytes: plain.length, columns, rejected },
+  }
+  const unknown = unknownSeries(db, shard, request, receivedAt)
+  const grounds: Grounds = {
+    ...{ config, horizon, refusedSeries: new Set(), newSeries: [...unknown.values()], now: receivedAt },
+    ...{ resendAfterMs: 30_000, nextJournalId: shard.unmanifested + 1 },
+  }
+  const { columns: accepted } = admit(db, grounds, request)
+  if (accepted === undefined) throw new Error('the batch was not accepted')
+  applyAccepted(shard, request, accepted, grounds.newSeries, random)
+  return accepted.ts.length
+}
