@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type AdmitRequest, admit, type Grounds } from '../../durable-objects/admission.ts'
+import { RateMeter } from '../../durable-objects/rate-meter.ts'
 import { applyAccepted, type ShardState, unknownSeries } from '../../durable-objects/shard-state.ts'
 import type { TenantConfig } from '../../durable-objects/tenant-config.ts'
 import { shardStatements } from '../../durable-objects/tenant-shard-sql.ts'
@@ -32,7 +33,8 @@ const horizon = { dedupeSince: null, cursor: '', nextSweepAt: Number.POSITIVE_IN
 export const newShard = (): ShardState => ({
   ...{ config, windows: emptyState(), series: new Set<number>(), horizon },
   progress: { checkpointedUntil: 0, nextPart: 1, segments: 1, lastBatchAt: null },
-  ...{ replayBytes: 0, unmanifested: 0, usageDirtySince: undefined, lastFlushAt: 0 },
+  ...{ replayBytes: 0, unmanifested: 0, manifestNotBefore: 0, usageDirtySince: undefined, lastFlushAt: 0 },
+  ...{ bucket: undefined, meter: new RateMeter() },
 })
 
 /** Forgets the open windows, not the series, as if all had been flushed. */
@@ -63,7 +65,7 @@ export function ingestOnce(shard: ShardState, plain: Uint8Array, receivedAt: num
   const unknown = unknownSeries(db, shard, request, receivedAt)
   const grounds: Grounds = {
     ...{ config, horizon, refusedSeries: new Set(), newSeries: [...unknown.values()], now: receivedAt },
-    ...{ resendAfterMs: 30_000, nextJournalId: shard.unmanifested + 1 },
+    ...{ resendAfterMs: 30_000, nextJournalId: shard.unmanifested + 1, bucket: undefined },
   }
   const { columns: accepted } = admit(db, grounds, request)
   if (accepted === undefined) throw new Error('the batch was not accepted')
