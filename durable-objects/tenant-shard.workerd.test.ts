@@ -147,7 +147,7 @@ describe('TenantShard', () => {
   it('refuses a key from the moment its revocation has been answered, with requests in flight', async () => {
     const tenant = await createTenant()
     await tenant.ingest(batch('warm-up', [[Date.now(), 0]]))
-    const inFlight = Array.from({ length: 50 }, (_, i) =>
+    const inFlight = Array.from({ length: 100 }, (_, i) =>
       tenant.ingest(batch(`flight-${i}`, [[Date.now() - i, i]])),
     )
     expect((await admin('DELETE', `/tenants/${tenant.id}/keys/${tenant.keyId}`)).status).toBe(204)
