@@ -21,7 +21,10 @@ async function run(file: string, show: (line: string) => void): Promise<number> 
   const stop = (signal: NodeJS.Signals) => child.kill(signal)
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop)
   const ended = new Promise<number>((resolve) => child.once('close', (code) => resolve(code ?? 1)))
-  for await (const line of createInterface({ input: child.stdout })) show(line)
+  for await (const line of createInterface({ input: child.stdout })) {
+    if (line.startsWith('{')) show(line)
+    else console.error(line) // wrangler says there that it found the secrets
+  }
   return ended
 }
 

@@ -6,6 +6,8 @@ import { medianOf } from '../statistics.ts'
 import { dropWindows, ingestOnce, newShard } from './ingest-once.ts'
 
 const ROUNDS = 11
+/** Until the compilers have done with both sides: their threads' CPU would count too. */
+const WARM_UP_ROUNDS = 6
 /** CPU that one side takes in one round, about. */
 const ROUND_US = 60_000
 /** Datapoints in the bodies that one cycle goes through: one after the other in time, as a gateway sends them. */
@@ -59,10 +61,11 @@ function round(side: Side): number {
   return (us * 1000) / (cycles * side.datapoints)
 }
 
-/** Figures of both sides for each round, the sides by turns; the first round only warms up. */
+/** Figures of both sides for each round, the sides by turns. */
 function rounds(a: Side, b: Side): [number, number][] {
-  const figures = Array.from({ length: ROUNDS + 1 }, (): [number, number] => [round(a), round(b)])
-  return figures.slice(1)
+  const length = WARM_UP_ROUNDS + ROUNDS
+  const figures = Array.from({ length }, (): [number, number] => [round(a), round(b)])
+  return figures.slice(WARM_UP_ROUNDS)
 }
 
 function sidesOf({ plan, gzip = false }: Row): { edge: Side; parse: Side } {
