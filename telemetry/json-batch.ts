@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { BatchRefusal, type Fault, MAX_FAULTS } from './batch-refusal.ts'
 import type { BodyOrder, SeriesName } from './columns.ts'
+import { refuseTooManyNodes } from './json-nodes.ts'
 import { isName, NAME_RULE } from './name.ts'
 import { MAX_DATAPOINTS, type ParsedBatch, tooManyDatapoints } from './parsed-batch.ts'
 import { PRECISIONS, type Precision, parseTimestamp } from './timestamp.ts'
@@ -56,6 +57,7 @@ export function parseJsonBatch(text: string): ParsedBatch {
 }
 
 function parseJson(text: string): unknown {
+  refuseTooManyNodes(text)
   try {
     return JSON.parse(text)
   } catch {

@@ -14,6 +14,7 @@ import { devicesRoute } from './query/devices-route.ts'
 import { metricsRoute } from './query/metrics-route.ts'
 import { statusRoute } from './query/status-route.ts'
 import { usageRoute } from './query/usage-route.ts'
+import { discardUnread } from './unread-body.ts'
 import { requestDeadline } from './within-deadline.ts'
 
 const VERSION = '0.1.0'
@@ -44,6 +45,7 @@ function matches(route: string, path: string): boolean {
   )
 }
 
+app.use(discardUnread)
 app.use(requestDeadline)
 app.get('/v1/health', (c) => c.json({ status: 'ok', time: new Date().toISOString(), version: VERSION }))
 app.route('/v1/ingest', ingestRoute)

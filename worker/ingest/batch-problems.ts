@@ -17,6 +17,19 @@ export const rateLimited = (waitMs: number) =>
     },
   )
 
+const BUDGET_RETRY_SECONDS = 5
+
+/** More bodies are in flight than this isolate can hold. The waits differ, so that not all come back at once. */
+export const overBudget = (heldBytes: number, random: () => number) =>
+  new Problem(
+    'unavailable',
+    'Too much is being sent here right now; send the same batch again after Retry-After.',
+    {
+      cause: new Error(`bodies in flight hold ${heldBytes} bytes`),
+      retryAfterSeconds: 1 + Math.floor(random() * BUDGET_RETRY_SECONDS),
+    },
+  )
+
 export const nothingAccepted = (batch: ParsedBatch, rejected: Uint32Array) =>
   new Problem(
     'no_datapoint_accepted',
