@@ -6,7 +6,7 @@ import type { DevFile } from '../local/dev-file.ts'
 
 export interface Tenant {
   tenantId: string
-  /** May ingest and read. */
+  /** May do everything. */
   key: string
   /** Calls with that key and waits passing faults out. */
   api: Api
@@ -42,7 +42,7 @@ export async function makeTenant(file: DevFile, name: string): Promise<Tenant> {
   const tenant = await admin.json('/admin/tenants', id, { method: 'POST', body: { name } })
   const key = await admin.json(`/admin/tenants/${tenant.id}/keys`, v.object({ key: v.string() }), {
     method: 'POST',
-    body: { scopes: ['ingest', 'read'] },
+    body: { scopes: ['ingest', 'read', 'manage'] },
   })
   return { api: new Api({ url, token: key.key, patienceMs: 60_000 }), tenantId: tenant.id, key: key.key }
 }

@@ -17,17 +17,12 @@ export const rateLimited = (waitMs: number) =>
     },
   )
 
-const BUDGET_RETRY_SECONDS = 5
-
-/** More bodies are in flight than this isolate can hold. The waits differ, so that not all come back at once. */
-export const overBudget = (heldBytes: number, random: () => number) =>
+/** More bodies are in flight than this isolate can hold. */
+export const overBudget = (heldBytes: number, retryAfterSeconds: number) =>
   new Problem(
     'unavailable',
     'Too much is being sent here right now; send the same batch again after Retry-After.',
-    {
-      cause: new Error(`bodies in flight hold ${heldBytes} bytes`),
-      retryAfterSeconds: 1 + Math.floor(random() * BUDGET_RETRY_SECONDS),
-    },
+    { cause: new Error(`bodies in flight hold ${heldBytes} bytes`), retryAfterSeconds },
   )
 
 export const nothingAccepted = (batch: ParsedBatch, rejected: Uint32Array) =>

@@ -79,6 +79,19 @@ describe('BodyBudget', () => {
     expect(budget.heldBytes).toBe(0)
   })
 
+  it('sends those it refuses away for as long as all of them will take, each for another part of it', () => {
+    const budget = new BodyBudget()
+    const retryAfter = (now: number, random: number) => budget.retryAfterSeconds(now, () => random)
+    expect(retryAfter(0, 0)).toBe(1)
+    expect(retryAfter(0, 0.999)).toBe(2)
+    for (let i = 0; i < 37; i += 1) retryAfter(0, 0)
+    expect(retryAfter(0, 0.999)).toBe(21)
+    expect(retryAfter(0, 0.5)).toBe(11)
+    for (let i = 0; i < 100; i += 1) retryAfter(0, 0)
+    expect(retryAfter(0, 0.999)).toBe(30)
+    expect(retryAfter(600_000, 0.999)).toBe(2)
+  })
+
   it('never holds more than the budget nor loses count, whatever comes in which order', () => {
     const step = fc.record({
       lease: fc.nat(9),

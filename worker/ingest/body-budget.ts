@@ -19,6 +19,12 @@ const COLUMNS_BYTES_A_BYTE = 5
 /** Nothing that is alive leaves its lease alone for so long: bodies stall no longer, answers are due within 10 s. */
 const ABANDONED_MS = 60_000
 
+/** Large bodies are taken at about two a second: their senders come back in this many seconds for each refused. */
+const SECONDS_A_REFUSAL = 0.5
+const MAX_RETRY_SECONDS = 30
+/** A refusal counts half after this. */
+const REFUSAL_HALF_LIFE_MS = 10_000
+
 /** What one request holds of the budget. */
 export interface Lease {
   bytes: number
@@ -40,6 +46,9 @@ export function costOf(wireBytes: number, inflatedBytes: number): number {
 export class BodyBudget {
   readonly #leases = new Set<Lease>()
   #heldBytes = 0
+  /** Refusals of late, and when the last one was. */
+  #refusals = 0
+  #refusedAt = 0
 
   get heldBytes(): number {
     return this.#heldBytes
@@ -64,6 +73,16 @@ export class BodyBudget {
     lease.bytes = bytes
     this.#heldBytes += more
     return true
+  }
+
+  /**
+   * Called for each refusal: the seconds after which its sender should come back. They are spread over the time
+   * that those refused of late will take, as each of them who comes too early costs as much as one who is taken.
+   */
+  retryAfterSeconds(now: number, random: () => number): number {
+    this.#refusals = 1 + this.#refusals * 2 ** ((this.#refusedAt - now) / REFUSAL_HALF_LIFE_MS)
+    this.#refusedAt = now
+    return Math.ceil(random() * Math.min(MAX_RETRY_SECONDS, 1 + SECONDS_A_REFUSAL * this.#refusals)) || 1
   }
 
   close(lease: Lease): void {

@@ -44,8 +44,9 @@ async function ingestWithin(
 ): Promise<Ingested> {
   const { env } = c
   const claim = (wireBytes: number, inflatedBytes: number) => {
-    const fits = bodyBudget.grow(lease, costOf(wireBytes, inflatedBytes), Date.now())
-    if (!fits) throw overBudget(bodyBudget.heldBytes, Math.random)
+    const now = Date.now()
+    if (bodyBudget.grow(lease, costOf(wireBytes, inflatedBytes), now)) return
+    throw overBudget(bodyBudget.heldBytes, bodyBudget.retryAfterSeconds(now, Math.random))
   }
   try {
     const format = formatOf()
