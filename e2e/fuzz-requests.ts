@@ -7,7 +7,7 @@ const ID = '01234567-89ab-4def-8123-456789abcdef'
 /** Every kind of address, with how its errors look. */
 const PLACES = [
   ...Array<[string, string, 'problem']>(12).fill(['POST', '/v1/ingest', 'problem']),
-  ...Array<[string, string, 'influx']>(6).fill(['POST', '/api/v2/write', 'influx']),
+  ...Array<[string, string, 'influx']>(6).fill(['POST', '/api/v2/write?precision=ms', 'influx']),
   ...['/v1/alert-rules', '/v1/webhooks', '/admin/tenants', `/admin/tenants/${ID}/keys`].map(
     (path): [string, string, 'problem'] => ['POST', path, 'problem'],
   ),
@@ -156,7 +156,7 @@ export async function sendAndJudge(url: string, adminToken: string, request: Fuz
     ? { authorization: `Bearer ${adminToken}` }
     : keyHeader(request.key, form)
   const hasBody = method !== 'GET' && method !== 'DELETE'
-  const answer = await send(`${url}${path}${query && '?'}${query}`, {
+  const answer = await send(`${url}${path}${path.includes('?') ? '&' : '?'}${query}`, {
     method,
     headers: definedOnly({ ...auth, ...(hasBody && usual), ...request.headers }),
     body: hasBody ? piecesOf(bytes) : [],
