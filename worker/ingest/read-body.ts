@@ -32,7 +32,7 @@ export function checkHeaders(headers: Headers, contentTypes: readonly string[]):
  * the sender is gone or falls silent. `claim` is told beforehand of what is about to be held, and may throw.
  */
 export async function readBody(
-  { body, headers }: Request,
+  { body, headers }: Pick<Request, 'body' | 'headers'>,
   encoding: Body['encoding'],
   claim: (wireBytes: number, inflatedBytes: number) => void,
 ): Promise<Body> {
