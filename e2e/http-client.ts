@@ -20,6 +20,8 @@ export interface Answer {
 }
 
 const ANSWER_WITHIN_MS = 30_000
+/** By then the request has reached the Worker. */
+const UNTIL_GONE_MS = 150
 
 /** Sends as no well-behaved client lets one. undefined: the connection ended without an answer. */
 export async function send(url: string, sending: Sending): Promise<Answer | undefined> {
@@ -44,7 +46,7 @@ export async function send(url: string, sending: Sending): Promise<Answer | unde
   for (const piece of body) outgoing.write(piece)
   const isShort = framing === 'reset' || framing === 'cut off'
   if (!isShort) outgoing.end()
-  if (isShort) await Promise.race([answer, sleep(20)])
+  if (isShort) await Promise.race([answer, sleep(UNTIL_GONE_MS)])
   if (framing === 'reset') outgoing.socket?.resetAndDestroy()
   if (framing === 'cut off') outgoing.socket?.end()
   return await answer
