@@ -5,11 +5,11 @@
  * of these constructors keeps its first Proxy.
  */
 const firstPrototypes = new WeakMap<object, object>()
-const construct = Reflect.construct
+const { construct } = Reflect
 
-Reflect.construct = (target: object, args: ArrayLike<unknown>, newTarget: object = target) => {
+Reflect.set(Reflect, 'construct', (target: object, args: unknown[], newTarget = target) => {
   const first = firstPrototypes.get(newTarget)
   if (first === undefined) firstPrototypes.set(newTarget, Reflect.get(newTarget, 'prototype'))
   else Reflect.set(newTarget, 'prototype', first)
   return Reflect.apply(construct, Reflect, [target, args, newTarget])
-}
+})
