@@ -47,6 +47,7 @@ async function listMetrics(c: Context<AppEnv>) {
         device: devices.externalId,
         name: metrics.name,
         unit: metrics.unit,
+        unitChangedAt: metrics.unitChangedAt,
         lastTs: metrics.lastTs,
         lastScore: sql<number | null>`(${lastScore})`,
       })
@@ -72,6 +73,7 @@ async function listMetrics(c: Context<AppEnv>) {
         device: row.device,
         name: row.name,
         unit: row.unit,
+        unit_changed_at: row.unitChangedAt,
         last_ts: row.lastTs,
         last_score: row.lastScore,
       }),

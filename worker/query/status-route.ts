@@ -3,11 +3,10 @@ import { Hono } from 'hono'
 import { anomalyScores, batches, windowAggregates } from '../../migrations/schema.ts'
 import { WINDOW_MS } from '../../telemetry/window.ts'
 import type { AppEnv } from '../app-env.ts'
-import { database, query } from '../database.ts'
+import { type Database, database, query } from '../database.ts'
 import { requireScope } from '../tenant-auth.ts'
 import { withinDeadline } from '../within-deadline.ts'
-
-const SERIES_WARNING_SHARE = 0.9
+import { recentUnitChanges, warningsOf } from './status-warnings.ts'
 
 /** `GET /v1/status`: how a tenant's data flows right now, at a glance. */
 export const statusRoute = new Hono<AppEnv>().get('/', requireScope('read'), async (c) => {
@@ -34,14 +33,14 @@ export const statusRoute = new Hono<AppEnv>().get('/', requireScope('read'), asy
     },
     series_used: flow.seriesUsed,
     series_limit: flow.seriesLimit,
-    warnings: warningsOf(flow, stored.failed),
+    warnings: warningsOf({ ...flow, ...stored }),
   })
 })
 
 const isoOf = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString())
 
-async function storedStatus(db: ReturnType<typeof database>, tenantId: string) {
-  const [[window], [scored], [failed]] = await db.batch([
+async function storedStatus(db: Database, tenantId: string) {
+  const [[window], [scored], [failed], unitChanges] = await db.batch([
     db
       .select({ last: max(windowAggregates.windowStart) })
       .from(windowAggregates)
@@ -54,21 +53,12 @@ async function storedStatus(db: ReturnType<typeof database>, tenantId: string) {
       .select({ n: count() })
       .from(batches)
       .where(and(eq(batches.tenantId, tenantId), eq(batches.status, 'failed'))),
+    recentUnitChanges(db, tenantId, Date.now()),
   ])
-  return { lastWindowStart: window?.last ?? null, lastScored: scored?.last ?? null, failed: failed?.n ?? 0 }
-}
-
-function warningsOf(
-  { seriesUsed, seriesLimit }: { seriesUsed: number; seriesLimit: number },
-  failed: number,
-): string[] {
-  const warnings: string[] = []
-  if (seriesUsed >= seriesLimit) {
-    warnings.push(`All ${seriesLimit} series of the plan are in use: datapoints of new series are rejected.`)
-  } else if (seriesUsed >= SERIES_WARNING_SHARE * seriesLimit) {
-    warnings.push(`${seriesUsed} of the plan's ${seriesLimit} series are in use.`)
+  return {
+    lastWindowStart: window?.last ?? null,
+    lastScored: scored?.last ?? null,
+    failed: failed?.n ?? 0,
+    unitChanges,
   }
-  if (failed > 0)
-    warnings.push(`${failed} batches could not be stored; ask your operator to send them again.`)
-  return warnings
 }
