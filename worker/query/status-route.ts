@@ -20,7 +20,7 @@ export const statusRoute = new Hono<AppEnv>().get('/', requireScope('read'), asy
     last_batch_at: isoOf(flow.lastBatchAt),
     batches_pending: flow.batchesPending,
     oldest_pending_seconds:
-      flow.oldestPendingAt === null ? null : Math.floor((now - flow.oldestPendingAt) / 1000),
+      flow.oldestPendingAt === null ? null : Math.max(0, Math.floor((now - flow.oldestPendingAt) / 1000)),
     batches_failed: stored.failed,
     open_windows: flow.openWindows,
     last_window_end:

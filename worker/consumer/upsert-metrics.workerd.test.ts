@@ -1,14 +1,14 @@
-import { neon, neonConfig } from '@neondatabase/serverless'
+import { env } from 'cloudflare:workers'
 import fc from 'fast-check'
-import { beforeAll, expect, inject, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
+import { connect } from '../../durable-objects/connect-database.ts'
 import { changeIn, seenIn, unitHistory } from '../testing/unit-history.ts'
 import { upsertMetrics } from './consumer-sql.ts'
 import { type UnitRecord, type UnitSeen, withUnit } from './unit-record.ts'
 
 /* The statement on a real Postgres, against the whole history of each metric as the oracle. */
 
-neonConfig.fetchEndpoint = inject('workerBindings')['NEON_PROXY_URL']!
-const sql = neon(inject('databaseUrl'))
+const sql = connect(env)
 const tenantId = crypto.randomUUID()
 const deviceId = crypto.randomUUID()
 
