@@ -52,6 +52,8 @@ export async function startNeonProxy(options: NeonProxyOptions): Promise<NeonPro
     const { status, body } = await answer(request, poolFor)
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
   })
+  // Longer than clients keep an idle connection: Node's 5 s are also workerd's, and a request may meet the close.
+  server.keepAliveTimeout = 60_000
   const sockets = new WebSocketServer({ server })
   sockets.on('connection', (socket) => tunnel(socket, postgresHost, postgresPort))
   await new Promise<void>((resolve, reject) => {
