@@ -1,4 +1,5 @@
 import { Problem } from '../problem.ts'
+import { gunzip } from './gunzip.ts'
 
 export const MAX_WIRE_BYTES = 8 * 1024 * 1024
 export const MAX_INFLATED_BYTES = 16 * 1024 * 1024
@@ -35,7 +36,7 @@ export async function readBody(request: Request, encoding: Body['encoding']): Pr
 
 /** Also what the consumer reads the archive with. */
 export async function inflate(gzipped: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
-  const inflated = new Blob([gzipped]).stream().pipeThrough(new DecompressionStream('gzip'))
+  const inflated = gunzip(gzipped)
   try {
     return await readBounded(inflated, MAX_INFLATED_BYTES, batchTooLarge)
   } catch (error) {
