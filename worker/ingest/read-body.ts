@@ -18,7 +18,8 @@ export function checkHeaders(headers: Headers, contentTypes: readonly string[]):
   if (!contentTypes.includes(type)) {
     throw new Problem('unsupported_media_type', `Send the batch with Content-Type: ${contentTypes[0]}.`)
   }
-  const encoding = headers.get('content-encoding')?.trim().toLowerCase() ?? 'identity'
+  const sent = headers.get('content-encoding')?.trim().toLowerCase() ?? 'identity'
+  const encoding = sent === 'x-gzip' ? 'gzip' : sent // the same, by RFC 9110
   if (encoding !== 'identity' && encoding !== 'gzip') {
     throw new Problem('unsupported_encoding', 'Send the batch uncompressed or with Content-Encoding: gzip.')
   }
