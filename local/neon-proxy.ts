@@ -45,6 +45,8 @@ export async function startNeonProxy(options: NeonProxyOptions): Promise<NeonPro
     if (known) return known
     const pool = new pg.Pool({ connectionString: url, max: 20, connectionTimeoutMillis: 5_000 })
     pool.on('error', () => {}) // a lost idle connection shows in the next query
+    // One lost between two queries of a transaction, too: nobody listening would end the whole process.
+    pool.on('connect', (client) => client.on('error', () => {}))
     pools.set(url, pool)
     return pool
   }
