@@ -1,4 +1,5 @@
 import { env } from 'cloudflare:workers'
+import { createHash } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { createTenant, request, type TestTenant } from '../testing/tenant.ts'
@@ -104,6 +105,10 @@ describe('a gzipped body', () => {
     expect(await post(members, gzipHeader)).toEqual(accepted)
     const object = await env.ARCHIVE.get(`raw/${tenant.id}/form-${count}`)
     expect(new Uint8Array(await object!.arrayBuffer())).toEqual(members)
+    expect(object?.httpMetadata).toMatchObject({ contentType: 'application/json', contentEncoding: 'gzip' })
+    const sha256 = createHash('sha256').update(text).digest('hex')
+    const received_at = expect.stringMatching(/^\d{4}-\d\d-\d\dT.*\.\d{3}Z$/)
+    expect(object?.customMetadata).toMatchObject({ sha256, received_at, home_shard: '0' })
     expect(await post(text)).toEqual([200, 'duplicate'])
   })
 
