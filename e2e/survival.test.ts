@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { Api } from '../local/api.ts'
 import { countStored } from '../local/demo/stored.ts'
 import { type DevFile, readDevFile } from '../local/dev-file.ts'
+import { startReading } from './honest-reads.ts'
 import { makePlace, type Place, type Run, run, untilReady } from './local-stack.ts'
 
 /** A gateway's buffer: two series, a point a second. */
@@ -28,9 +29,9 @@ afterAll(async () => {
 
 describe('a stack whose parts are killed while gateways send', () => {
   it('starts each part again and stores every accepted datapoint exactly once', async () => {
-    const { api, tenantId, key } = await makeTenant('survivor-1')
+    const { api, tenantId } = await makeTenant('survivor-1')
     const load = startLoad(api)
-    const reading = startReading(key)
+    const reading = await startReading(file)
     for (const part of ['postgres', 'worker', 'ml', 'worker', 'postgres'] as const) {
       await moreAccepted(load)
       await killAndAwait(part)
@@ -77,16 +78,16 @@ async function expectExactlyOnce(api: Api, tenantId: string, accepted: number): 
   expect(await api.json(`/v1/usage?${range}`, usage)).toEqual({ total: { datapoints: accepted } })
 }
 
-async function makeTenant(name: string): Promise<{ api: Api; tenantId: string; key: string }> {
+async function makeTenant(name: string): Promise<{ api: Api; tenantId: string }> {
   const { url, admin_token } = file
   const admin = new Api({ url, token: admin_token })
   const id = v.object({ id: v.string() })
   const tenant = await admin.json('/admin/tenants', id, { method: 'POST', body: { name } })
-  const { key } = await admin.json(`/admin/tenants/${tenant.id}/keys`, v.object({ key: v.string() }), {
+  const key = await admin.json(`/admin/tenants/${tenant.id}/keys`, v.object({ key: v.string() }), {
     method: 'POST',
     body: { scopes: ['ingest', 'read'] },
   })
-  return { api: new Api({ url, token: key, patienceMs: 60_000 }), tenantId: tenant.id, key }
+  return { api: new Api({ url, token: key.key, patienceMs: 60_000 }), tenantId: tenant.id }
 }
 
 /** Two gateways that send buffer after buffer, each again until it is answered. */
@@ -115,36 +116,6 @@ function startLoad(api: Api) {
       stopped = true
       await sending
       return accepted
-    },
-  }
-}
-
-/** Reads all the while, and collects every answer that is neither the data nor an honest 503 within 10 s. */
-function startReading(key: string) {
-  const wrong: string[] = []
-  let stopped = false
-  const read = async (path: string) => {
-    while (!stopped) {
-      try {
-        const init = { headers: { 'x-api-key': key }, signal: AbortSignal.timeout(10_000) }
-        const answer = await fetch(`${file.url}${path}`, init)
-        const text = await answer.text()
-        const honest = answer.status === 503 && /^[1-9]\d*$/.test(answer.headers.get('retry-after') ?? '')
-        if (answer.status !== 200 && !honest) wrong.push(`${path}: ${answer.status} ${text}`)
-      } catch (error) {
-        // While the Worker itself is down nobody answers; that is no answer, and no wrong one.
-        if (error instanceof DOMException) wrong.push(`${path}: ${error}`)
-      }
-      await sleep(50)
-    }
-  }
-  const paths = ['devices', 'metrics', 'anomalies', 'usage', 'status', 'alerts', 'alert-rules', 'webhooks']
-  const reading = Promise.all(paths.map((path) => read(`/v1/${path}`)))
-  return {
-    stop: async () => {
-      stopped = true
-      await reading
-      return wrong
     },
   }
 }
