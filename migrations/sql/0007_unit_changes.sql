@@ -1,7 +1,7 @@
 -- Purpose: when the unit of a metric changed, and from what. Writer: the queue consumer. Reader: GET /v1/metrics,
--- the warnings of GET /v1/status. Of all batches that named a unit a metric keeps three, which are the same in
--- whatever order the batches are stored: the one received last (unit, unit_version), the last one that named
--- another unit (previous_unit, previous_unit_version), and the first one known after that (unit_since).
+-- the warnings of GET /v1/status. Of all batches that named a unit a metric keeps three: the one received last
+-- (unit, unit_version), the last one that named another unit (previous_unit, previous_unit_version), both whatever
+-- order batches are stored in, and the first one known after that (unit_since).
 
 alter table metrics
   add column unit_since bigint not null default 0,
