@@ -6,7 +6,10 @@ export const RateLimit = v.pipe(
     datapoints_per_second: v.pipe(v.number(), v.minValue(1)),
     batches_per_second: v.pipe(v.number(), v.minValue(1)),
   }),
-  v.metadata({ ref: 'RateLimit', description: 'How much a tenant may send; two seconds of it may be saved up.' }),
+  v.metadata({
+    ref: 'RateLimit',
+    description: 'How much a tenant may send; two seconds of it may be saved up.',
+  }),
 )
 export type RateLimit = v.InferOutput<typeof RateLimit>
 

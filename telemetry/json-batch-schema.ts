@@ -54,9 +54,7 @@ export const JsonBatch = v.pipe(
         v.description('The sender’s name of the batch; left out, it is made from the SHA-256 of the body.'),
       ),
     ),
-    source: v.optional(
-      v.pipe(Name, v.description('The gateway: batches of one source are kept together.')),
-    ),
+    source: v.optional(v.pipe(Name, v.description('The gateway: batches of one source are kept together.'))),
     precision: v.optional(
       v.pipe(v.picklist(PRECISIONS), v.description('The unit of integer timestamps.')),
       'ms',
@@ -68,7 +66,9 @@ export const JsonBatch = v.pipe(
   v.metadata({
     ref: 'JsonBatch',
     description: `At most ${MAX_DATAPOINTS} datapoints, in either shape or both. Unknown fields are ignored.`,
-    anyOf: [{ required: ['series'] }, { required: ['datapoints'] }],
+    // At least one of the two, in a form that readers do not show as two kinds of body, as they do with anyOf.
+    if: { required: ['series'] },
+    else: { required: ['datapoints'] },
     examples: [
       {
         batch_id: 'gw7-000123',

@@ -9,6 +9,8 @@ import type { AppEnv } from './app-env.ts'
 import { healthRoute } from './health-route.ts'
 import { influxProbes, influxRoute } from './ingest/influx-route.ts'
 import { ingestRoute } from './ingest/ingest-route.ts'
+import { docsRoute } from './openapi/docs-route.ts'
+import { openApiRoute } from './openapi/openapi-route.ts'
 import { Problem, renderProblem, toProblem } from './problem.ts'
 import { anomaliesRoute } from './query/anomalies-route.ts'
 import { batchesRoute } from './query/batches-route.ts'
@@ -60,3 +62,5 @@ app.route('/v1/alerts', alertsRoute)
 app.route('/v1/webhooks', webhooksRoute)
 app.route('/v1', deliveryRoutes)
 app.route('/admin', adminRoute)
+app.route('/v1/openapi.json', openApiRoute(app))
+app.route('/v1/docs', docsRoute)

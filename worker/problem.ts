@@ -38,7 +38,7 @@ export const RejectedFor = component(
   'Why one datapoint of a well-formed batch was not stored.',
 )
 
-const Fault = component(
+const FaultBody = component(
   'Fault',
   v.object({
     path: told(v.string(), 'Where in the request, such as `series[0].points[3][1]`; empty: all of it.'),
@@ -56,7 +56,10 @@ export const ProblemBody = component(
     status: told(v.pipe(v.number(), v.integer()), 'The HTTP status.'),
     detail: told(v.string(), 'One sentence that tells what to do.'),
     code: told(v.picklist(Object.keys(PROBLEMS).filter(isProblemCode)), 'Stable: made for programs.'),
-    errors: told(v.optional(v.array(Fault)), 'The first 20 faults, where the request itself is at fault.'),
+    errors: told(
+      v.optional(v.array(FaultBody)),
+      'The first 20 faults, where the request itself is at fault.',
+    ),
   }),
   'Why a request was not served (RFC 9457).',
   {

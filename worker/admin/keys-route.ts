@@ -187,14 +187,7 @@ async function mirror(c: Context<AppEnv>, tenantId: string, record: ApiKey): Pro
 
 const dateOf = (ms: number | null) => (ms === null ? null : new Date(ms))
 
-function keyView({
-  id,
-  name,
-  scopes,
-  createdAt,
-  expiresAt,
-  revokedAt,
-}: ApiKey): v.InferOutput<typeof Key> {
+function keyView({ id, name, scopes, createdAt, expiresAt, revokedAt }: ApiKey): v.InferOutput<typeof Key> {
   return {
     id,
     name,

@@ -32,7 +32,10 @@ const Alert = component(
     state: State,
     opened_at: Instant,
     resolved_at: v.nullable(Instant),
-    data_missing_since: told(v.nullable(Instant), 'Since when an open alert has seen no data; it stays open.'),
+    data_missing_since: told(
+      v.nullable(Instant),
+      'Since when an open alert has seen no data; it stays open.',
+    ),
   }),
   'An alert that a rule raised.',
   {

@@ -49,7 +49,8 @@ const sendTest = operation(
     operationId: 'testWebhook',
     tag: 'Webhooks',
     summary: 'Send a test message',
-    description: 'A `webhook.test` message goes to the webhook like any other; while it is disabled, messages wait.',
+    description:
+      'A `webhook.test` message goes to the webhook like any other; while it is disabled, messages wait.',
     params: idOf('webhook'),
     status: 202,
     answer: Delivery,

@@ -18,7 +18,7 @@ const SECRET_BYTES = 32
 const OLD_SECRET_SIGNS_FOR_MS = 24 * 3_600_000
 
 const Url = told(
-  v.pipe(v.string(), v.maxLength(2048), v.metadata({ format: 'uri' })),
+  v.pipe(v.string(), v.maxLength(2048)),
   'An `https:` address that the public internet reaches, without user name or password.',
 )
 const Enabled = told(v.boolean(), 'Whether messages are sent; a receiver that answers 410 turns it off.')
@@ -88,7 +88,8 @@ const createWebhook = operation(
     operationId: 'createWebhook',
     tag: 'Webhooks',
     summary: 'Create a webhook',
-    description: 'Messages follow the Standard Webhooks specification; verify them with the secret in the answer.',
+    description:
+      'Messages follow the Standard Webhooks specification; verify them with the secret in the answer.',
     body: NewWebhook,
     status: 201,
     answer: CreatedWebhook,

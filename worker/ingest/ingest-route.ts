@@ -25,7 +25,10 @@ const Receipt = component(
   'IngestReceipt',
   v.object({
     batch_id: told(v.string(), 'As sent, or made from the SHA-256 of the body.'),
-    status: told(v.picklist(['accepted', 'duplicate']), 'A duplicate changes nothing: the figures are the first one’s.'),
+    status: told(
+      v.picklist(['accepted', 'duplicate']),
+      'A duplicate changes nothing: the figures are the first one’s.',
+    ),
     datapoints: told(Count, 'Datapoints accepted; with `rejected` it is what was sent.'),
     rejected: told(Count, 'Datapoints that cannot be stored.'),
     series: told(Count, 'Series among the accepted datapoints.'),
@@ -57,7 +60,10 @@ const ingestBatch = describedBy(
       headers: INGEST_HEADERS,
       body: JsonBatch,
       answers: {
-        200: { description: 'The same batch was accepted before: nothing was stored again.', schema: Receipt },
+        200: {
+          description: 'The same batch was accepted before: nothing was stored again.',
+          schema: Receipt,
+        },
         202: { description: 'The batch is accepted.', schema: Receipt },
       },
       problems: INGEST_PROBLEMS,

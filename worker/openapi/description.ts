@@ -2,7 +2,7 @@ import { type DescribeRouteOptions, type ResponsesWithResolver, uniqueSymbol } f
 import type * as v from 'valibot'
 import type { ProblemCode } from '../problem.ts'
 import { answerSchema, type ParameterSchema, parametersOf, requestSchema } from './json-schema.ts'
-import { problemContent, problemResponses } from './problem-responses.ts'
+import { type problemContent, problemResponses } from './problem-responses.ts'
 
 /** What a status of success carries. */
 export interface Answer {
@@ -76,7 +76,11 @@ function answerResponses(answers: Record<number, Answer>): ResponsesWithResolver
     ])
     return [
       status,
-      { description, ...(content && { content }), ...(headers && { headers: Object.fromEntries(described) }) },
+      {
+        description,
+        ...(content && { content }),
+        ...(headers && { headers: Object.fromEntries(described) }),
+      },
     ]
   })
   return Object.fromEntries(responses)

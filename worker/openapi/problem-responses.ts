@@ -1,5 +1,5 @@
 import type { ContentWithResolver, ResponsesWithResolver } from 'hono-openapi'
-import { type ProblemCode, PROBLEMS } from '../problem.ts'
+import { PROBLEMS, type ProblemCode } from '../problem.ts'
 
 const RETRY_AFTER = {
   description: 'Whole seconds after which to send the same request again.',

@@ -7,7 +7,16 @@ import { database, query } from '../database.ts'
 import { component, Id, Instant, pageOf, told } from '../openapi/fields.ts'
 import { operation } from '../openapi/operation.ts'
 import { requireScope } from '../tenant-auth.ts'
-import { cursorOf, emptyPage, InstantAndIdCursor, idFilter, Limit, page, Range, rangeOf } from './parameters.ts'
+import {
+  cursorOf,
+  emptyPage,
+  InstantAndIdCursor,
+  idFilter,
+  Limit,
+  page,
+  Range,
+  rangeOf,
+} from './parameters.ts'
 
 const Anomaly = component(
   'Anomaly',
@@ -16,9 +25,15 @@ const Anomaly = component(
     window_start: Instant,
     window_end: Instant,
     score: told(v.number(), 'How unusual the window is: 1.0 or more is anomalous, on every metric alike.'),
-    onset_score: told(v.number(), 'The score where it stands out from the 12 hours before, else 0: one an episode.'),
+    onset_score: told(
+      v.number(),
+      'The score where it stands out from the 12 hours before, else 0: one an episode.',
+    ),
     state: told(v.picklist(['learning', 'ready']), 'While `learning`, `score` is 0.'),
-    reasons: told(v.array(v.string()), 'Sentences for people about what was unusual, the most unusual first.'),
+    reasons: told(
+      v.array(v.string()),
+      'Sentences for people about what was unusual, the most unusual first.',
+    ),
     expected: told(
       v.object({ low: v.nullable(v.number()), high: v.nullable(v.number()) }),
       'Medians of the window that would have been usual, in the unit of the metric; null while learning.',
@@ -82,7 +97,8 @@ const listAnomalies = operation(
             gte(anomalyScores.windowEnd, from),
             lt(anomalyScores.windowEnd, to),
             minScore === undefined ? undefined : gte(anomalyScores.score, minScore),
-            after && sql`(${anomalyScores.windowEnd}, ${anomalyScores.metricId}) > (${after[0]}, ${after[1]})`,
+            after &&
+              sql`(${anomalyScores.windowEnd}, ${anomalyScores.metricId}) > (${after[0]}, ${after[1]})`,
           ),
         )
         .orderBy(asc(anomalyScores.windowEnd), asc(anomalyScores.metricId))

@@ -9,7 +9,7 @@ import { page } from './parameters.ts'
 
 const Datapoint = component(
   'Datapoint',
-  v.tuple([Instant, v.number()]),
+  v.strictTuple([Instant, v.number()]),
   '`[ts, value]`, the value in the unit of the metric.',
 )
 

@@ -20,7 +20,10 @@ const Metric = component(
     name: told(v.string(), 'As gateways send it in `metric`.'),
     unit: told(v.nullable(v.string()), 'The latest unit sent; null: none was.'),
     last_ts: told(v.nullable(Instant), 'The timestamp of its newest datapoint.'),
-    last_score: told(v.nullable(v.number()), 'The `score` of its newest scored window; 1.0 or more is anomalous.'),
+    last_score: told(
+      v.nullable(v.number()),
+      'The `score` of its newest scored window; 1.0 or more is anomalous.',
+    ),
   }),
   'One series of a device: what it measures.',
   {

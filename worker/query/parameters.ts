@@ -58,7 +58,11 @@ const instant = (description: string) =>
       v.transform((text) => parseTimestamp(text, 'ms')),
       v.number(INSTANT_RULE),
       v.check(isInstant, INSTANT_RULE),
-      v.metadata({ type: ['string', 'integer'], description, examples: ['2026-01-01T00:00:00Z', 1767225600000] }),
+      v.metadata({
+        type: ['string', 'integer'],
+        description,
+        examples: ['2026-01-01T00:00:00Z', 1767225600000],
+      }),
     ),
   )
 
@@ -86,7 +90,10 @@ export const idFilter = (description: string) =>
   v.optional(
     v.pipe(
       v.string(),
-      v.metadata({ format: 'uuid', description: `${description} An id that is nobody’s gives an empty list.` }),
+      v.metadata({
+        format: 'uuid',
+        description: `${description} An id that is nobody’s gives an empty list.`,
+      }),
       v.transform((text) => (v.is(Id, text) ? text : null)),
     ),
   )

@@ -19,7 +19,10 @@ const Status = component(
   v.object({
     last_batch_at: told(v.nullable(Instant), 'When the newest batch was accepted.'),
     batches_pending: told(Count, 'Batches accepted and not yet in the database.'),
-    oldest_pending_seconds: told(v.nullable(Count), 'How long the oldest of them has waited; null: there are none.'),
+    oldest_pending_seconds: told(
+      v.nullable(Count),
+      'How long the oldest of them has waited; null: there are none.',
+    ),
     batches_failed: told(Count, 'Batches that could not be stored.'),
     open_windows: told(Count, 'Windows of 300 s that still take datapoints.'),
     last_window_end: told(v.nullable(Instant), 'The end of the newest window that can be read.'),
@@ -57,7 +60,8 @@ const getStatus = operation(
     operationId: 'getStatus',
     tag: 'Account',
     summary: 'How data flows right now',
-    description: 'At a glance: what has arrived, what waits, what the plan has left, and what needs attention.',
+    description:
+      'At a glance: what has arrived, what waits, what the plan has left, and what needs attention.',
     answer: Status,
     returns: 'The status of the tenant.',
   },
