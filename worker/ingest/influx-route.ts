@@ -5,8 +5,9 @@ import { describedBy, specOf } from '../openapi/description.ts'
 import { component, told } from '../openapi/fields.ts'
 import { answerSchema } from '../openapi/json-schema.ts'
 import { operation } from '../openapi/operation.ts'
+import type { ProblemFormat } from '../openapi/problem-responses.ts'
 import { keyWith } from '../openapi/security.ts'
-import { type Problem, statusOf, toProblem } from '../problem.ts'
+import { PROBLEMS, type Problem, statusOf, toProblem } from '../problem.ts'
 import { queryOf } from '../query/parameters.ts'
 import { LineProtocolParams, lineProtocolFormat } from './batch-format.ts'
 import { ingest } from './ingest.ts'
@@ -27,6 +28,23 @@ const Lines = v.pipe(
     examples: ['engine,device=pump-7 temperature=71.3,running=t 1767225600000000000'],
   }),
 )
+
+/** InfluxDB's own names of what went wrong. */
+const CODES: Record<number, string> = {
+  400: 'invalid',
+  401: 'unauthorized',
+  403: 'forbidden',
+  409: 'conflict',
+  413: 'request too large',
+  415: 'unsupported media type',
+  429: 'too many requests',
+  503: 'unavailable',
+}
+
+const INFLUX_FORMAT: ProblemFormat = {
+  describe: (codes) => `\`${CODES[PROBLEMS[codes[0]!][0]]}\`, and what to do in \`message\`.`,
+  contentOf: () => ({ 'application/json': { schema: answerSchema(InfluxError) } }),
+}
 
 const writeLines = describedBy(
   () =>
@@ -49,8 +67,9 @@ const writeLines = describedBy(
           },
         },
       },
-      problems: ['invalid_parameter', ...INGEST_PROBLEMS],
-      problemContent: () => ({ 'application/json': { schema: answerSchema(InfluxError) } }),
+      // Its batches cannot collide: an id that is made of the content stands for that content.
+      problems: ['invalid_parameter', ...INGEST_PROBLEMS.filter((code) => code !== 'batch_conflict')],
+      problemFormat: INFLUX_FORMAT,
       security: keyWith(['ingest'], ['influxToken', 'apiKey', 'bearer']),
     }),
   async (c: Context<AppEnv>) => {
@@ -92,23 +111,11 @@ const influxHealth = operation(
     answer: InfluxHealth,
     returns: 'It is well.',
   },
-  async () => ({ name: 'edgepulse', message: 'ready', status: 'pass' }),
+  async () => ({ name: 'edgepulse', message: 'ready', status: 'pass' as const }),
 )
 
 /** What clients ask before they write. */
 export const influxProbes = new Hono<AppEnv>().get('/ping', ping).get('/health', influxHealth)
-
-/** InfluxDB's own names of what went wrong. */
-const CODES: Record<number, string> = {
-  400: 'invalid',
-  401: 'unauthorized',
-  403: 'forbidden',
-  409: 'conflict',
-  413: 'request too large',
-  415: 'unsupported media type',
-  429: 'too many requests',
-  503: 'unavailable',
-}
 
 /** With the first fault, as its message is all that such clients log. */
 function renderInfluxError(c: Context, problem: Problem): Response {

@@ -2,7 +2,7 @@ import { type DescribeRouteOptions, type ResponsesWithResolver, uniqueSymbol } f
 import type * as v from 'valibot'
 import type { ProblemCode } from '../problem.ts'
 import { answerSchema, type ParameterSchema, parametersOf, requestSchema } from './json-schema.ts'
-import { type problemContent, problemResponses } from './problem-responses.ts'
+import { type ProblemFormat, problemResponses } from './problem-responses.ts'
 
 /** What a status of success carries. */
 export interface Answer {
@@ -25,8 +25,8 @@ export interface Description {
   bodyType?: string
   answers: Record<number, Answer>
   problems?: readonly ProblemCode[]
-  /** Of a protocol whose errors have a body of their own. */
-  problemContent?: typeof problemContent
+  /** Of a protocol whose errors have a form of their own. */
+  problemFormat?: ProblemFormat
   security?: Record<string, string[]>[]
 }
 
@@ -63,7 +63,7 @@ export function specOf(call: Description): DescribeRouteOptions {
         content: { [call.bodyType ?? 'application/json']: { schema: requestSchema(call.body) } },
       },
     }),
-    responses: { ...answerResponses(call.answers), ...problemResponses(problems, call.problemContent) },
+    responses: { ...answerResponses(call.answers), ...problemResponses(problems, call.problemFormat) },
   }
 }
 

@@ -8,7 +8,7 @@ import { component } from './fields.ts'
 
 const Document = component(
   'OpenApiDocument',
-  v.looseObject({ openapi: v.string() }),
+  v.objectWithRest({ openapi: v.string() }, v.unknown()),
   'An OpenAPI 3.1 document.',
 )
 

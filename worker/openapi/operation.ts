@@ -30,7 +30,7 @@ export interface Given<D extends Declaration> {
 /** What the handler of a declaration returns, to be sent as JSON. */
 export type Returned<D extends Declaration> = D['answer'] extends v.GenericSchema
   ? v.InferOutput<D['answer']>
-  : undefined
+  : unknown
 
 /**
  * The handler of a declared call: validates by the declaration, in the order query, body, path, and hands on

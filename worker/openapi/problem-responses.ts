@@ -7,28 +7,38 @@ const RETRY_AFTER = {
   schema: { type: 'integer', minimum: 1 },
 } as const
 
-/** The body of problems in the format of the contract; a protocol of others' has its own. */
-export const problemContent = (codes: ProblemCode[]): ContentWithResolver => ({
-  'application/problem+json': {
-    schema: {
-      allOf: [
-        { $ref: '#/components/schemas/Problem' },
-        { type: 'object', properties: { code: { enum: codes } } },
-      ],
-    },
-  },
-})
+/** How a protocol tells what went wrong. */
+export interface ProblemFormat {
+  describe(codes: ProblemCode[]): string
+  contentOf(codes: ProblemCode[]): ContentWithResolver
+}
 
-/** One response a status, which names the codes it comes with. */
-export function problemResponses(codes: Iterable<ProblemCode>, contentOf = problemContent) {
+/** That of everything but others' protocols. */
+const PROBLEM_JSON: ProblemFormat = {
+  describe: (codes) => codes.map((code) => `\`${code}\`: ${PROBLEMS[code][1]}.`).join(' '),
+  contentOf: (codes) => ({
+    'application/problem+json': {
+      schema: {
+        allOf: [
+          { $ref: '#/components/schemas/Problem' },
+          { type: 'object', properties: { code: { enum: codes } } },
+        ],
+      },
+    },
+  }),
+}
+
+/** One response a status, which tells the codes it comes with. */
+export function problemResponses(codes: Iterable<ProblemCode>, format = PROBLEM_JSON): ResponsesWithResolver {
   const byStatus = Map.groupBy(new Set(codes), (code) => PROBLEMS[code][0])
-  const responses: ResponsesWithResolver = {}
-  for (const [status, ofStatus] of byStatus) {
-    responses[status] = {
-      description: ofStatus.map((code) => `\`${code}\`: ${PROBLEMS[code][1]}.`).join(' '),
-      ...((status === 429 || status === 503) && { headers: { 'Retry-After': RETRY_AFTER } }),
-      content: contentOf(ofStatus),
+  const responses = Array.from(byStatus, ([status, ofStatus]) => {
+    const waits = status === 429 || status === 503
+    const response = {
+      description: format.describe(ofStatus),
+      ...(waits && { headers: { 'Retry-After': RETRY_AFTER } }),
+      content: format.contentOf(ofStatus),
     }
-  }
-  return responses
+    return [status, response]
+  })
+  return Object.fromEntries(responses)
 }

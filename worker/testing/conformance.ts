@@ -7,8 +7,10 @@ interface Answer {
   content?: Content
 }
 
-interface Call {
+export interface Call {
   operationId: string
+  parameters: { in: string; name: string }[]
+  security?: Record<string, string[]>[]
   requestBody?: { content: Content }
   responses: Record<string, Answer>
 }
@@ -38,12 +40,12 @@ const PROBLEM: Answer = {
 export class Conformance {
   /** The answers that were seen, as `operationId status`. */
   readonly seen = new Set<string>()
-  readonly #document: ApiDocument
+  readonly document: ApiDocument
   readonly #answers: JsonSchemas
   readonly #requests: JsonSchemas
 
   constructor(document: ApiDocument) {
-    this.#document = document
+    this.document = document
     this.#answers = new JsonSchemas(document.components.schemas, { closed: true })
     this.#requests = new JsonSchemas(document.components.schemas, { closed: false })
   }
@@ -62,7 +64,7 @@ export class Conformance {
   }
 
   #callOf(method: string, path: string): Call | undefined {
-    const calls = Object.entries(this.#document.paths).find(([template]) => fits(template, path))?.[1]
+    const calls = Object.entries(this.document.paths).find(([template]) => fits(template, path))?.[1]
     return calls?.[method === 'HEAD' ? 'get' : method.toLowerCase()]
   }
 
