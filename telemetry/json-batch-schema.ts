@@ -60,7 +60,13 @@ export const JsonBatch = v.pipe(
       'ms',
     ),
     series: v.optional(v.pipe(v.array(Series), v.description('Compact: each series with its points.'))),
-    datapoints: v.optional(v.pipe(v.array(Datapoint), v.maxLength(MAX_DATAPOINTS))),
+    datapoints: v.optional(
+      v.pipe(
+        v.array(Datapoint),
+        v.maxLength(MAX_DATAPOINTS),
+        v.description('Plain: each datapoint with the names of its series.'),
+      ),
+    ),
   }),
   v.check(({ series, datapoints }) => series !== undefined || datapoints !== undefined),
   v.metadata({
