@@ -152,6 +152,13 @@ describe.runIf(!real)('the dashboard over made-up answers', () => {
     await page.getByText('One window as a table').waitFor()
   })
 
+  it('opens in a browser whose locale is no language tag', async () => {
+    await page.addInitScript(
+      `Object.defineProperty(navigator, 'language', { value: 'en-US@posix', configurable: true })`,
+    )
+    await openMetric()
+  })
+
   it('offers to try again after a fault', async () => {
     await enterKey(key)
     await page.route('**/v1/metrics?**', (route) => route.abort(), { times: 1 })
