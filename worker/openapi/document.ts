@@ -23,6 +23,7 @@ Telemetry ingestion and anomaly detection for many tenants.
 * **Keys** go in \`X-API-Key\`, or as a bearer. Each call names the scopes one of which its key needs.
 * **Errors** are \`application/problem+json\` with a stable \`code\`; \`errors\` lists the faults of a request by path.
 * **What passes** answers 429 or 503 with \`Retry-After\`, in whole seconds: send the same request again then.
+* **Faults of ours** answer 500 \`internal_error\`; we are told, and sending again does not help.
 * **Times** in answers are ISO 8601 in UTC with milliseconds; in requests ISO 8601 or epoch milliseconds. \`from\`
   and \`to\` are half-open, \`from\` ≤ t < \`to\`, and at most 92 days apart.
 * **Lists** come in pages: hand \`next_cursor\` on as \`cursor\` until it is null.
