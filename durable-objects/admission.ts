@@ -161,7 +161,7 @@ function write(
   const received_at = receivedAt
   const stored = rejected.length === 0 ? null : rejected.buffer
   db.addBatch(id, { sha256, received_at, datapoints, series, rejected: stored, next_send_at })
-  const entry = manifestEntry({ batchId, sha256, receivedAt, ts: columns.ts })
+  const entry = manifestEntry({ batchId, sha256, receivedAt, columns })
   const pieces = splitBytes(encodeColumns(columns))
   pieces.forEach((bytes, i) => {
     const last = i === pieces.length - 1
