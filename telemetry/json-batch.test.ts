@@ -11,7 +11,7 @@ const datapoint = (more = {}) => ({ device: 'pump-7', metric: 'current', ts: NEW
 
 /** The datapoints in words. */
 function rowsOf({ names, seriesOf, ts, values, pathOf }: ParsedBatch) {
-  return ts.map((time, i) => {
+  return Array.from(ts, (time, i) => {
     const { device, metric } = names[seriesOf[i]!]!
     return [pathOf(i), `${device}/${metric}`, time, values[i]]
   })
@@ -67,7 +67,8 @@ describe('shapes', () => {
       ['1767225600123999999', 1],
       ['2026-01-01T00:00:00.123Z', 2],
     ]
-    expect(parse({ precision: 'ns', series: [series(points)] }).ts).toEqual([NEW_YEAR + 123, NEW_YEAR + 123])
+    const { ts } = parse({ precision: 'ns', series: [series(points)] })
+    expect([...ts]).toEqual([NEW_YEAR + 123, NEW_YEAR + 123])
   })
 
   test('names from the prototype of objects are names like any other', () => {

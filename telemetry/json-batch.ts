@@ -1,8 +1,9 @@
 import * as v from 'valibot'
 import { BatchRefusal, type Fault, MAX_FAULTS } from './batch-refusal.ts'
-import type { BodyOrder, SeriesName } from './columns.ts'
+import { BodyBuilder } from './body-builder.ts'
+import type { SeriesName } from './columns.ts'
 import { isName, NAME_RULE } from './name.ts'
-import { MAX_DATAPOINTS, type ParsedBatch, tooManyDatapoints } from './parsed-batch.ts'
+import type { ParsedBatch } from './parsed-batch.ts'
 import { PRECISIONS, type Precision, parseTimestamp } from './timestamp.ts'
 
 export const BATCH_ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/
@@ -40,9 +41,9 @@ export function parseJsonBatch(text: string): ParsedBatch {
   if (envelope.output.series === undefined && envelope.output.datapoints === undefined) {
     throw malformed([{ path: '', message: 'must have "series" or "datapoints"' }])
   }
-  const builder = new Builder(precision)
+  const builder = new Builder(precision, datapoints.length)
   const ends = series.map((entry, i) => builder.addSeries(entry, `series[${i}]`))
-  const seriesCount = builder.body.ts.length
+  const seriesCount = builder.body.length
   datapoints.forEach((entry, i) => {
     builder.addDatapoint(entry, i)
   })
@@ -52,7 +53,7 @@ export function parseJsonBatch(text: string): ParsedBatch {
     const entry = ends.findIndex((end) => ordinal < end)
     return `series[${entry}].points[${ordinal - (ends[entry - 1] ?? 0)}]`
   }
-  return { ...builder.body, batchId, source, nulls: builder.nulls, pathOf }
+  return { ...builder.body.body(), batchId, source, nulls: builder.nulls, pathOf }
 }
 
 function parseJson(text: string): unknown {
@@ -77,13 +78,14 @@ const faultOf = (issue: v.BaseIssue<unknown>): Fault => ({
 
 /** Collects datapoints and faults in one pass, without an object a datapoint. */
 class Builder {
-  readonly body: BodyOrder = { names: [], seriesOf: [], ts: [], values: [] }
+  readonly body: BodyBuilder
   readonly nulls: number[] = []
   readonly #faults: Fault[] = []
   readonly #indexOf = new Map<string, Map<string, number>>()
   readonly #precision: Precision
 
-  constructor(precision: Precision) {
+  constructor(precision: Precision, expected: number) {
+    this.body = new BodyBuilder(expected)
     this.#precision = precision
   }
 
@@ -96,7 +98,7 @@ class Builder {
       if (!Array.isArray(points)) this.#fault(`${path}.points`, 'must be an array of [ts, value]')
       else if (series !== undefined) this.#addPoints(points, series, path)
     }
-    return this.body.ts.length
+    return this.body.length
   }
 
   #addPoints(points: unknown[], series: number, path: string): void {
@@ -132,12 +134,8 @@ class Builder {
   }
 
   #add(series: number, ts: number, value: number | null): void {
-    const { body } = this
-    if (body.ts.length === MAX_DATAPOINTS) throw tooManyDatapoints()
-    if (value === null) this.nulls.push(body.ts.length)
-    body.seriesOf.push(series)
-    body.ts.push(ts)
-    body.values.push(value ?? 0)
+    if (value === null) this.nulls.push(this.body.length)
+    this.body.add(series, ts, value ?? 0)
   }
 
   /** Index of the entry's series; names are checked only where they are new. The path is built only for a fault. */
