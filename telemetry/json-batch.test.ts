@@ -5,7 +5,7 @@ import { isName } from './name.ts'
 import type { ParsedBatch } from './parsed-batch.ts'
 
 const NEW_YEAR = 1_767_225_600_000
-const parse = (body: unknown) => parseJsonBatch(JSON.stringify(body))
+const parse = (body: unknown) => parseJsonBatch(Buffer.from(JSON.stringify(body)))
 const series = (points: unknown, more = {}) => ({ device: 'pump-7', metric: 'temperature', points, ...more })
 const datapoint = (more = {}) => ({ device: 'pump-7', metric: 'current', ts: NEW_YEAR, value: 1, ...more })
 
@@ -73,7 +73,9 @@ describe('shapes', () => {
 
   test('names from the prototype of objects are names like any other', () => {
     const text = `{"datapoints":[{"device":"__proto__","metric":"constructor","ts":0,"value":1}]}`
-    expect(parseJsonBatch(text).names).toEqual([{ device: '__proto__', metric: 'constructor', unit: null }])
+    expect(parseJsonBatch(Buffer.from(text)).names).toEqual([
+      { device: '__proto__', metric: 'constructor', unit: null },
+    ])
   })
 
   test('any datapoints come back as they were sent', () => {

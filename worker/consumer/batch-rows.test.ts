@@ -20,7 +20,7 @@ function batch(
     value,
     unit: `u${receivedAt}`,
   }))
-  const body = parseJsonBatch(JSON.stringify({ datapoints }))
+  const body = parseJsonBatch(Buffer.from(JSON.stringify({ datapoints })))
   const { columns } = groupBySeries(body)
   return { batchId, r2Key: `raw/${TENANT}/${batchId}`, shard: 0, receivedAt, rejected: 0, columns }
 }
