@@ -9,7 +9,7 @@ const YEAR_2000_MS = Date.UTC(2000, 0, 1)
 export function judgeBatch(
   batch: ParsedBatch,
   receivedAt: number,
-): { columns: Columns; rejected: Uint32Array } {
+): { columns: Columns; rejected: Uint32Array<ArrayBuffer> } {
   const rejections: Rejection[] = []
   let skip: Uint8Array | undefined
   const reject = (ordinal: number, code: RejectionCode) => {
