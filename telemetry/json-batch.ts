@@ -74,7 +74,7 @@ function batchOf(envelope: ReturnType<typeof envelopeOf>, cut?: CutPoints): Pars
 
 function parseJson(json: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(json))
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(json))
   } catch {
     throw new BatchRefusal('invalid_json', 'The body is not valid JSON; send one JSON object in UTF-8.')
   }
