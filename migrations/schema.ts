@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm'
 import {
   bigint,
   boolean,
@@ -65,6 +66,12 @@ export const metrics = pgTable('metrics', {
   unitVersion: count('unit_version'),
   createdAt: instant('created_at').notNull().defaultNow(),
   lastTs: instant('last_ts'),
+  unitSince: count('unit_since'),
+  previousUnit: text('previous_unit'),
+  previousUnitVersion: count('previous_unit_version'),
+  unitChangedAt: instant('unit_changed_at').generatedAlwaysAs(
+    sql`case when previous_unit is not null then to_timestamp((unit_since / 1024) / 1000.0) end`,
+  ),
 })
 
 export const batches = pgTable('batches', {

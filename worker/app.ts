@@ -27,18 +27,27 @@ app.onError((error, c) => {
 })
 
 app.notFound((c) => {
-  const served = app.routes.some(
-    ({ path, method }) => method !== 'ALL' && path !== '/*' && matches(path, c.req.path),
-  )
-  const problem = served
-    ? new Problem('method_not_allowed', `${c.req.method} is not served here; see the API reference.`)
-    : new Problem('not_found', 'There is nothing at this address; check the path and the id.')
-  return renderProblem(c, problem)
+  const methods = methodsAt(c.req.path)
+  if (methods.length === 0) {
+    const detail = 'There is nothing at this address; check the path and the id.'
+    return renderProblem(c, new Problem('not_found', detail))
+  }
+  c.header('Allow', methods.join(', '))
+  const detail = `${c.req.method} is not served here; see the API reference.`
+  return renderProblem(c, new Problem('method_not_allowed', detail))
 })
 
+/** The methods that are served at an address, as `Allow` lists them. */
+function methodsAt(address: string): string[] {
+  const served = app.routes.filter(
+    ({ path, method }) => method !== 'ALL' && path !== '/*' && matches(path, address),
+  )
+  return [...new Set(served.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method])))]
+}
+
 /** Whether a route's path, such as `/v1/metrics/:id/windows`, fits an address. */
-function matches(route: string, path: string): boolean {
-  const parts = path.replace(/\/$/, '').split('/')
+function matches(route: string, address: string): boolean {
+  const parts = address.split('/')
   const routeParts = route.split('/')
   return (
     parts.length === routeParts.length &&

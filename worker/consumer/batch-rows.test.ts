@@ -86,8 +86,13 @@ describe('batchRows', () => {
     ])
     expect(rows.devices.externalId.sort()).toEqual(['a', 'b'])
     const a = rows.metrics.id.indexOf(metricIdOf(TENANT, 'a', 'm'))
-    expect([rows.metrics.lastMs[a], rows.metrics.unit[a]]).toEqual([7, 'u20'])
-    expect(rows.metrics.unitVersion[a]).toBe(versionOf(20, 'x'))
+    expect(rows.metrics.lastMs[a]).toBe(7)
+    const version = versionOf(20, 'x')
+    expect(rows.metrics.unit[a]).toEqual({
+      last: { unit: 'u20', version },
+      previous: { unit: 'u10', version: versionOf(10, 'y') },
+      since: version,
+    })
     expect(rows.devices.lastSeenMs).toEqual([20, 20])
   })
 

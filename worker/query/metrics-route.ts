@@ -19,6 +19,10 @@ const Metric = component(
     device: told(v.string(), 'The name of its device, as gateways send it.'),
     name: told(v.string(), 'As gateways send it in `metric`.'),
     unit: told(v.nullable(v.string()), 'The latest unit sent; null: none was.'),
+    unit_changed_at: told(
+      v.nullable(Instant),
+      'When a batch first came with this unit instead of another; null: there was no other.',
+    ),
     last_ts: told(v.nullable(Instant), 'The timestamp of its newest datapoint.'),
     last_score: told(
       v.nullable(v.number()),
@@ -32,6 +36,7 @@ const Metric = component(
     device: 'pump-7',
     name: 'temperature',
     unit: 'C',
+    unit_changed_at: null,
     last_ts: '2026-01-08T12:30:00.000Z',
     last_score: 0.21,
   },
@@ -69,6 +74,7 @@ const listMetrics = operation(
           device: devices.externalId,
           name: metrics.name,
           unit: metrics.unit,
+          unit_changed_at: metrics.unitChangedAt,
           last_ts: metrics.lastTs,
           last_score: sql<number | null>`(${lastScore})`,
         })

@@ -5,13 +5,12 @@ import { RateLimit } from '../../durable-objects/rate-limit.ts'
 import { anomalyScores, batches, windowAggregates } from '../../migrations/schema.ts'
 import { WINDOW_MS } from '../../telemetry/window.ts'
 import type { AppEnv } from '../app-env.ts'
-import { database, query } from '../database.ts'
+import { type Database, database, query } from '../database.ts'
 import { component, Instant, told } from '../openapi/fields.ts'
 import { operation } from '../openapi/operation.ts'
 import { requireScope } from '../tenant-auth.ts'
 import { withinDeadline } from '../within-deadline.ts'
-
-const SERIES_WARNING_SHARE = 0.9
+import { recentUnitChanges, Warning, warningsOf } from './status-warnings.ts'
 
 const Count = v.pipe(v.number(), v.integer())
 const Status = component(
@@ -37,7 +36,7 @@ const Status = component(
     ),
     series_used: told(Count, 'Series that have sent data.'),
     series_limit: told(Count, 'How many series the plan allows.'),
-    warnings: told(v.array(v.string()), 'Sentences about what needs attention.'),
+    warnings: told(v.array(Warning), 'What needs attention.'),
   }),
   'How a tenant’s data flows right now.',
   {
@@ -71,12 +70,12 @@ const getStatus = operation(
       withinDeadline(c.env.TENANT_CONTROL.getByName(tenantId).status()),
       query(storedStatus(database(c.env), tenantId)),
     ])
-    const { lastWindowStart, lastScored, failed } = stored
+    const { lastWindowStart, lastScored, failed, unitChanges } = stored
     const pendingMs = flow.oldestPendingAt === null ? null : Date.now() - flow.oldestPendingAt
     return {
       last_batch_at: dateOf(flow.lastBatchAt),
       batches_pending: flow.batchesPending,
-      oldest_pending_seconds: pendingMs === null ? null : Math.floor(pendingMs / 1000),
+      oldest_pending_seconds: pendingMs === null ? null : Math.max(0, Math.floor(pendingMs / 1000)),
       batches_failed: failed,
       open_windows: flow.openWindows,
       last_window_end: lastWindowStart && new Date(lastWindowStart.getTime() + WINDOW_MS),
@@ -88,7 +87,7 @@ const getStatus = operation(
       },
       series_used: flow.seriesUsed,
       series_limit: flow.seriesLimit,
-      warnings: warningsOf(flow, failed),
+      warnings: warningsOf({ ...flow, failed, unitChanges }),
     }
   },
 )
@@ -98,8 +97,8 @@ export const statusRoute = new Hono<AppEnv>().get('/', requireScope('read'), get
 
 const dateOf = (ms: number | null) => (ms === null ? null : new Date(ms))
 
-async function storedStatus(db: ReturnType<typeof database>, tenantId: string) {
-  const [[window], [scored], [failed]] = await db.batch([
+async function storedStatus(db: Database, tenantId: string) {
+  const [[window], [scored], [failed], unitChanges] = await db.batch([
     db
       .select({ last: max(windowAggregates.windowStart) })
       .from(windowAggregates)
@@ -112,21 +111,12 @@ async function storedStatus(db: ReturnType<typeof database>, tenantId: string) {
       .select({ n: count() })
       .from(batches)
       .where(and(eq(batches.tenantId, tenantId), eq(batches.status, 'failed'))),
+    recentUnitChanges(db, tenantId, Date.now()),
   ])
-  return { lastWindowStart: window?.last ?? null, lastScored: scored?.last ?? null, failed: failed?.n ?? 0 }
-}
-
-function warningsOf(
-  { seriesUsed, seriesLimit }: { seriesUsed: number; seriesLimit: number },
-  failed: number,
-): string[] {
-  const warnings: string[] = []
-  if (seriesUsed >= seriesLimit) {
-    warnings.push(`All ${seriesLimit} series of the plan are in use: datapoints of new series are rejected.`)
-  } else if (seriesUsed >= SERIES_WARNING_SHARE * seriesLimit) {
-    warnings.push(`${seriesUsed} of the plan's ${seriesLimit} series are in use.`)
+  return {
+    lastWindowStart: window?.last ?? null,
+    lastScored: scored?.last ?? null,
+    failed: failed?.n ?? 0,
+    unitChanges,
   }
-  if (failed > 0)
-    warnings.push(`${failed} batches could not be stored; ask your operator to send them again.`)
-  return warnings
 }
