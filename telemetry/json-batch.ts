@@ -55,7 +55,7 @@ export function parseJsonBatch(text: string): ParsedBatch {
   return { ...builder.body, batchId, source, nulls: builder.nulls, pathOf }
 }
 
-function parseJson(text: string): unknown {
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {

@@ -3,13 +3,18 @@ export const DEFAULT_DEVICE = 'default'
 
 /**
  * What follows a metric's name where a protocol has tags or attributes that tell series apart, so that all
- * protocols name a series alike: `,tag=value` of each, sorted by tag. O(n log n).
+ * protocols name a series alike: `,tag=value` of each, sorted by tag. Of a tag that comes twice the last value
+ * counts. O(n log n).
  */
-export const seriesSuffix = (tags: [string, string][]): string =>
-  tags
-    .toSorted(([a], [b]) => (a < b ? -1 : 1))
-    .map(([tag, value]) => `,${escapeTag(tag)}=${escapeTag(value)}`)
-    .join('')
+export function seriesSuffix(tags: [tag: string, value: string][]): string {
+  const sorted = tags.length > 1 ? tags.toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)) : tags
+  let suffix = ''
+  sorted.forEach(([tag, value], i) => {
+    if (tag !== sorted[i + 1]?.[0]) suffix += `,${escapeTag(tag)}=${escapeTag(value)}`
+  })
+  return suffix
+}
 
 /** So that a tag's value cannot pass for another tag. */
-const escapeTag = (text: string) => text.replace(/[,=]/g, '\\$&')
+const escapeTag = (text: string) =>
+  text.includes(',') || text.includes('=') ? text.replace(/[,=]/g, '\\$&') : text
