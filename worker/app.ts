@@ -7,6 +7,7 @@ import { webhookRoutes } from './alerting/webhook-routes.ts'
 import type { AppEnv } from './app-env.ts'
 import { influxProbes, influxRoute } from './ingest/influx-route.ts'
 import { ingestRoute } from './ingest/ingest-route.ts'
+import { otlpRoute } from './ingest/otlp-route.ts'
 import { Problem, renderProblem, toProblem } from './problem.ts'
 import { anomaliesRoute } from './query/anomalies-route.ts'
 import { batchesRoute } from './query/batches-route.ts'
@@ -49,6 +50,7 @@ app.get('/v1/health', (c) => c.json({ status: 'ok', time: new Date().toISOString
 app.route('/v1/ingest', ingestRoute)
 app.route('/api/v2', influxRoute)
 app.route('/', influxProbes)
+app.route('/otlp/v1', otlpRoute)
 app.route('/v1/batches', batchesRoute)
 app.route('/v1/devices', devicesRoute)
 app.route('/v1/metrics', metricsRoute)

@@ -4,10 +4,12 @@ import { BatchRefusal } from '../../telemetry/batch-refusal.ts'
 import { parseJsonBatch } from '../../telemetry/json-batch.ts'
 import { parseLineProtocol } from '../../telemetry/line-protocol.ts'
 import { isName, NAME_RULE } from '../../telemetry/name.ts'
+import { parseOtlpJson } from '../../telemetry/otlp-json.ts'
+import { parseOtlpProtobuf } from '../../telemetry/otlp-protobuf.ts'
 import type { ParsedBatch } from '../../telemetry/parsed-batch.ts'
 import { PRECISIONS } from '../../telemetry/timestamp.ts'
 
-export const FORMAT_NAMES = ['json', 'line-protocol'] as const
+export const FORMAT_NAMES = ['json', 'line-protocol', 'otlp-json', 'otlp-protobuf'] as const
 export type FormatName = (typeof FORMAT_NAMES)[number]
 
 /** How the bytes of a batch are read: all that one protocol does otherwise than another. */
@@ -46,10 +48,26 @@ export function lineProtocolFormat(params: v.InferOutput<typeof LineProtocolPara
   }
 }
 
+export const otlpJsonFormat: BatchFormat = {
+  name: 'otlp-json',
+  params: '',
+  contentTypes: ['application/json'],
+  parse: (plain, receivedAt) => parseOtlpJson(decodeUtf8(plain), receivedAt),
+}
+
+export const otlpProtobufFormat: BatchFormat = {
+  name: 'otlp-protobuf',
+  params: '',
+  contentTypes: ['application/x-protobuf'],
+  parse: parseOtlpProtobuf,
+}
+
 /** The format that an archived batch was sent in. */
 export function formatOf({ format, params }: { format: FormatName; params: string }): BatchFormat {
-  if (format === 'json') return jsonFormat
-  return lineProtocolFormat(v.parse(LineProtocolParams, Object.fromEntries(new URLSearchParams(params))))
+  const fixed = [jsonFormat, otlpJsonFormat, otlpProtobufFormat].find(({ name }) => name === format)
+  return (
+    fixed ?? lineProtocolFormat(v.parse(LineProtocolParams, Object.fromEntries(new URLSearchParams(params))))
+  )
 }
 
 /**
