@@ -289,6 +289,10 @@ describe.each(Object.entries(encodings))('metrics of OTLP in %s', (_, parse) => 
         gauge({ attributes: Array.from({ length: 64 }, (_each, i) => ({ key: `${i}`, value: {} })) }),
       ],
       [
+        'as many attributes, though of one key',
+        gauge({ attributes: Array.from({ length: 64 }, () => ({ key: 'a', value: {} })) }),
+      ],
+      [
         'a list as no name can hold',
         gauge({
           attributes: attributes({ a: { arrayValue: { values: Array.from({ length: 200 }, () => ({})) } } }),
@@ -342,13 +346,11 @@ describe.each(Object.entries(encodings))('metrics of OTLP in %s', (_, parse) => 
   )
 
   test('50,000 datapoints are a batch, one more is not', () => {
-    const histogram = (points: number) =>
-      request({
-        name: 'm',
-        histogram: { dataPoints: Array(points).fill({ timeUnixNano: T, count: 1, sum: 1 }) },
-      })
-    expect(parse(histogram(25_000)).ts).toHaveLength(50_000)
-    expect(() => parse(histogram(25_001))).toThrow(expect.objectContaining({ code: 'payload_too_large' }))
-    expect(() => parse(histogram(25_001))).toThrow(BatchRefusal)
+    const point = { timeUnixNano: T, count: 1, sum: 1 }
+    const metrics = [{ name: 'h', histogram: { dataPoints: Array(25_000).fill(point) } }, gauge({})]
+    const sent = (n: number) => ({ resourceMetrics: [{ scopeMetrics: [{ metrics: metrics.slice(0, n) }] }] })
+    expect(parse(sent(1)).ts).toHaveLength(50_000)
+    expect(() => parse(sent(2))).toThrow(BatchRefusal)
+    expect(() => parse(sent(2))).toThrow(expect.objectContaining({ code: 'payload_too_large' }))
   })
 })
