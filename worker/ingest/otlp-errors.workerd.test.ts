@@ -1,6 +1,7 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
-import { ENCODINGS, gaugesOf, post, statusOf } from '../testing/otlp.ts'
+import { ENCODINGS, post, statusOf } from '../testing/otlp.ts'
+import { gaugesOf } from '../testing/otlp-gauges.ts'
 import { admin, createKey, createTenant, request } from '../testing/tenant.ts'
 
 describe.each(Object.entries(ENCODINGS))(
