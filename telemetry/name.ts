@@ -1,3 +1,5 @@
+import * as v from 'valibot'
+
 export const MAX_NAME_LENGTH = 128
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
@@ -16,3 +18,10 @@ const NOT_UTF8 = '\ufffd'
 export const isDecodedName = (text: string): boolean => isName(text) && !text.includes(NOT_UTF8)
 
 export const NAME_RULE = `must be 1 to ${MAX_NAME_LENGTH} characters of text without control characters`
+
+/** What a device, a metric, a unit, a rule may be called: `isName` as a schema, and as JSON Schema can say it. */
+export const Name = v.pipe(
+  v.string(NAME_RULE),
+  v.check((text) => isName(text), NAME_RULE),
+  v.metadata({ minLength: 1, maxLength: MAX_NAME_LENGTH, pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]*$' }),
+)

@@ -1,13 +1,17 @@
 import { Hono } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { adminRoute } from './admin/admin-route.ts'
-import { alertRoutes } from './alerting/alert-routes.ts'
+import { alertRulesRoute } from './alerting/alert-rules-route.ts'
+import { alertsRoute } from './alerting/alerts-route.ts'
 import { deliveryRoutes } from './alerting/delivery-routes.ts'
-import { webhookRoutes } from './alerting/webhook-routes.ts'
+import { webhooksRoute } from './alerting/webhooks-route.ts'
 import type { AppEnv } from './app-env.ts'
+import { healthRoute } from './health-route.ts'
 import { influxProbes, influxRoute } from './ingest/influx-route.ts'
 import { ingestRoute } from './ingest/ingest-route.ts'
 import { otlpRoute } from './ingest/otlp-route.ts'
+import { docsRoute } from './openapi/docs-route.ts'
+import { openApiRoute } from './openapi/openapi-route.ts'
 import { Problem, renderProblem, toProblem } from './problem.ts'
 import { anomaliesRoute } from './query/anomalies-route.ts'
 import { batchesRoute } from './query/batches-route.ts'
@@ -16,8 +20,6 @@ import { metricsRoute } from './query/metrics-route.ts'
 import { statusRoute } from './query/status-route.ts'
 import { usageRoute } from './query/usage-route.ts'
 import { requestDeadline } from './within-deadline.ts'
-
-const VERSION = '0.1.0'
 
 export const app = new Hono<AppEnv>()
 
@@ -46,7 +48,7 @@ function matches(route: string, path: string): boolean {
 }
 
 app.use(requestDeadline)
-app.get('/v1/health', (c) => c.json({ status: 'ok', time: new Date().toISOString(), version: VERSION }))
+app.route('/v1/health', healthRoute)
 app.route('/v1/ingest', ingestRoute)
 app.route('/api/v2', influxRoute)
 app.route('/', influxProbes)
@@ -57,7 +59,10 @@ app.route('/v1/metrics', metricsRoute)
 app.route('/v1/anomalies', anomaliesRoute)
 app.route('/v1/usage', usageRoute)
 app.route('/v1/status', statusRoute)
-app.route('/v1', alertRoutes)
-app.route('/v1', webhookRoutes)
+app.route('/v1/alert-rules', alertRulesRoute)
+app.route('/v1/alerts', alertsRoute)
+app.route('/v1/webhooks', webhooksRoute)
 app.route('/v1', deliveryRoutes)
 app.route('/admin', adminRoute)
+app.route('/v1/openapi.json', openApiRoute(app))
+app.route('/v1/docs', docsRoute)

@@ -3,7 +3,7 @@ import * as v from 'valibot'
 import { BatchRefusal } from '../../telemetry/batch-refusal.ts'
 import { parseJsonBatch } from '../../telemetry/json-batch.ts'
 import { parseLineProtocol } from '../../telemetry/line-protocol.ts'
-import { isName, NAME_RULE } from '../../telemetry/name.ts'
+import { Name } from '../../telemetry/name.ts'
 import { parseOtlpJson } from '../../telemetry/otlp-json.ts'
 import { parseOtlpProtobuf } from '../../telemetry/otlp-protobuf.ts'
 import type { ParsedBatch } from '../../telemetry/parsed-batch.ts'
@@ -31,8 +31,13 @@ export const jsonFormat: BatchFormat = {
 }
 
 export const LineProtocolParams = v.object({
-  precision: v.optional(v.picklist(PRECISIONS, `must be one of ${PRECISIONS.join(', ')}`), 'ns'),
-  device_tag: v.optional(v.custom<string>(isName, NAME_RULE)),
+  precision: v.pipe(
+    v.optional(v.picklist(PRECISIONS, `must be one of ${PRECISIONS.join(', ')}`), 'ns'),
+    v.description('The unit of timestamps.'),
+  ),
+  device_tag: v.optional(
+    v.pipe(Name, v.description('The tag that names the device; left out: `device`, else `host`.')),
+  ),
 })
 
 export function lineProtocolFormat(params: v.InferOutput<typeof LineProtocolParams>): BatchFormat {
