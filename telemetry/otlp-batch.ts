@@ -31,7 +31,8 @@ type Part = '' | '.count' | '.sum'
 /**
  * Collects the datapoints of an OTLP export, whatever it was encoded in. One of a gauge or sum is a datapoint of
  * the series `NAME`, one of a histogram or summary is one of `NAME.count` and one of `NAME.sum`, in this order,
- * both at the place of the one they come from. Throws a BatchRefusal beyond 50,000 datapoints.
+ * both at the place of the one they come from. Sums and counts are kept as they come, whatever their temporality.
+ * Scopes and other attributes of resources tell no series apart. Throws a BatchRefusal beyond 50,000 datapoints.
  */
 export class OtlpBatch {
   readonly #receivedAt: number
