@@ -55,12 +55,7 @@ type Series = Record<string, [string, number][]>
 /** Every series of a tenant, with its rows. */
 async function seriesOf(key: string): Promise<Series> {
   const headers = { 'x-api-key': key }
-  interface Metric {
-    id: string
-    device: string
-    name: string
-    unit: string | null
-  }
+  type Metric = Record<'id' | 'device' | 'name' | 'unit', string | null>
   const { data } = await call<{ data: Metric[] }>('/v1/metrics', headers)
   const rows = data.map(async ({ id, device, name, unit }): Promise<[string, [string, number][]]> => {
     const page = await call<{ data: [string, number][] }>(`/v1/metrics/${id}/datapoints`, headers)
