@@ -19,7 +19,7 @@ const fitsJsonSchema = new Ajv2020({ strict: false, strictNumbers: true }).compi
 
 function isParsed(text: string): boolean {
   try {
-    parseJsonBatch(text)
+    parseJsonBatch(new TextEncoder().encode(text))
     return true
   } catch (error) {
     if (error instanceof BatchRefusal) return false

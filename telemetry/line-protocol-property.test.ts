@@ -31,7 +31,7 @@ test('what the client library writes comes back as it was meant', () => {
         return written.booleanField('flag', flag).stringField('text', text).toLineProtocol()
       })
       const { names, seriesOf, ts, values, unstorable } = parse(lines.join('\n'))
-      const read = ts.map((time, i) => ({ ...names[seriesOf[i]!], ts: time, value: values[i] }))
+      const read = Array.from(ts, (time, i) => ({ ...names[seriesOf[i]!], ts: time, value: values[i] }))
       const dropped = new Set(unstorable?.map(({ ordinal }) => ordinal))
       const expected = points.flatMap(
         ({ measurement, device, site, number, integer, flag, field, ts: time }) => {

@@ -1,6 +1,6 @@
-import type { BodyOrder } from './columns.ts'
+import { BodyBuilder } from './body-builder.ts'
 import { isDecodedName } from './name.ts'
-import { MAX_DATAPOINTS, type ParsedBatch, tooManyDatapoints } from './parsed-batch.ts'
+import type { ParsedBatch } from './parsed-batch.ts'
 import type { Rejection } from './rejection.ts'
 
 /** The kinds of data a metric may hold, as OTLP's JSON calls them. */
@@ -36,7 +36,7 @@ type Part = '' | '.count' | '.sum'
  */
 export class OtlpBatch {
   readonly #receivedAt: number
-  readonly #body: BodyOrder = { names: [], seriesOf: [], ts: [], values: [] }
+  readonly #body = new BodyBuilder()
   readonly #nulls: number[] = []
   readonly #unstorable: Rejection[] = []
   #timedByArrival = false
@@ -94,7 +94,7 @@ export class OtlpBatch {
 
   batch(): ParsedBatch {
     return {
-      ...{ ...this.#body, batchId: undefined, source: undefined, nulls: this.#nulls },
+      ...{ ...this.#body.body(), batchId: undefined, source: undefined, nulls: this.#nulls },
       ...{ unstorable: this.#unstorable, timedByArrival: this.#timedByArrival },
       pathOf: (ordinal) => this.#pathOf(ordinal),
     }
@@ -102,17 +102,13 @@ export class OtlpBatch {
 
   /** The one place where the body grows. */
   #add(part: Part, value: number | undefined): void {
-    const { seriesOf, ts, values } = this.#body
-    const ordinal = ts.length
-    if (ordinal === MAX_DATAPOINTS) throw tooManyDatapoints()
+    const ordinal = this.#body.length
     const isNumeric = value !== undefined && Number.isFinite(value)
     const series = isNumeric ? this.#seriesOf(part) : undefined
     if (value === undefined) this.#nulls.push(ordinal)
     else if (!isNumeric) this.#unstorable.push({ ordinal, code: 'not_numeric' })
     else if (series === undefined) this.#unstorable.push({ ordinal, code: 'invalid_name' })
-    seriesOf.push(series ?? 0)
-    ts.push(this.#ts)
-    values.push(isNumeric ? value : 0)
+    this.#body.add(series ?? 0, this.#ts, isNumeric ? value : 0)
     this.#pointOf.push(this.#points - 1)
   }
 

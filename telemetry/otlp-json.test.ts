@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import type { BatchRefusal } from './batch-refusal.ts'
 import { parseOtlpJson } from './otlp-json.ts'
+import { withLists } from './testing/otlp-requests.ts'
 
-const parse = (body: unknown) => parseOtlpJson(JSON.stringify(body), 5)
+const parse = (body: unknown) => withLists(parseOtlpJson(new TextEncoder().encode(JSON.stringify(body)), 5))
 
 function refusalOf(work: () => unknown): BatchRefusal {
   try {
@@ -100,7 +101,9 @@ describe('OTLP in JSON that cannot be decoded', () => {
   })
 
   test('is also text that is no JSON', () => {
-    expect(refusalOf(() => parseOtlpJson('{"resourceMetrics":', 5)).code).toBe('invalid_json')
+    expect(refusalOf(() => parseOtlpJson(new TextEncoder().encode('{"resourceMetrics":'), 5)).code).toBe(
+      'invalid_json',
+    )
   })
 })
 

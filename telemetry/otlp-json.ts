@@ -18,10 +18,10 @@ type Json = Record<string, unknown>
 /**
  * Parses an `ExportMetricsServiceRequest` of OTLP/HTTP in JSON; OtlpBatch tells what becomes of it. Throws a
  * BatchRefusal with the first 20 faults where something is not of its type: such a body cannot be decoded.
- * O(characters).
+ * O(bytes).
  */
-export function parseOtlpJson(text: string, receivedAt: number): ParsedBatch {
-  return new OtlpJsonReader(receivedAt).read(parseJson(text))
+export function parseOtlpJson(json: Uint8Array, receivedAt: number): ParsedBatch {
+  return new OtlpJsonReader(receivedAt).read(parseJson(json))
 }
 
 interface ValueType<T> {

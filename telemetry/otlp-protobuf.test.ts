@@ -3,8 +3,9 @@ import { describe, expect, test } from 'vitest'
 import { BatchRefusal } from './batch-refusal.ts'
 import { parseOtlpProtobuf } from './otlp-protobuf.ts'
 import { encodeOtlp } from './testing/otlp-encode.ts'
+import { withLists } from './testing/otlp-requests.ts'
 
-const parse = (bytes: Uint8Array) => parseOtlpProtobuf(bytes, 5)
+const parse = (bytes: Uint8Array) => withLists(parseOtlpProtobuf(bytes, 5))
 
 /** A message of fields that are messages, strings or bytes. */
 function message(...fields: [field: number, value: Uint8Array | string][]): Uint8Array {

@@ -3,7 +3,13 @@ import { parseOtlpProtobuf } from '../otlp-protobuf.ts'
 import type { ParsedBatch } from '../parsed-batch.ts'
 import { encodeOtlp } from './otlp-encode.ts'
 
-export type Parse = (request: object) => ParsedBatch
+/** A batch with lists for columns, which tests can write. */
+export const withLists = (batch: ParsedBatch) => ({
+  ...batch,
+  ...{ seriesOf: [...batch.seriesOf], ts: [...batch.ts], values: [...batch.values] },
+})
+
+export type Parse = (request: object) => ReturnType<typeof withLists>
 
 export const NEW_YEAR = 1_767_225_600_000
 export const ARRIVAL = NEW_YEAR + 5_000
@@ -11,8 +17,9 @@ export const T = `${NEW_YEAR}000000`
 
 /** Parsers of a request in its JSON form, by encoding. */
 export const ENCODINGS: Record<string, Parse> = {
-  JSON: (request: object) => parseOtlpJson(JSON.stringify(request), ARRIVAL),
-  protobuf: (request: object) => parseOtlpProtobuf(encodeOtlp(request), ARRIVAL),
+  JSON: (request: object) =>
+    withLists(parseOtlpJson(new TextEncoder().encode(JSON.stringify(request)), ARRIVAL)),
+  protobuf: (request: object) => withLists(parseOtlpProtobuf(encodeOtlp(request), ARRIVAL)),
 }
 
 export const attributes = (of: Record<string, object | string>) =>

@@ -20,8 +20,8 @@ function batch(
     value,
     unit: `u${receivedAt}`,
   }))
-  const body = parseJsonBatch(JSON.stringify({ datapoints }))
-  const { columns } = groupBySeries(body, new Uint8Array(points.length))
+  const body = parseJsonBatch(Buffer.from(JSON.stringify({ datapoints })))
+  const { columns } = groupBySeries(body)
   return { batchId, r2Key: `raw/${TENANT}/${batchId}`, shard: 0, receivedAt, rejected: 0, columns }
 }
 

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import * as v from 'valibot'
-import { BatchRefusal } from '../../telemetry/batch-refusal.ts'
 import { parseJsonBatch } from '../../telemetry/json-batch.ts'
 import { parseLineProtocol } from '../../telemetry/line-protocol.ts'
 import { Name } from '../../telemetry/name.ts'
@@ -27,7 +26,7 @@ export const jsonFormat: BatchFormat = {
   name: 'json',
   params: '',
   contentTypes: ['application/json'],
-  parse: (plain) => parseJsonBatch(decodeUtf8(plain)),
+  parse: parseJsonBatch,
 }
 
 export const LineProtocolParams = v.object({
@@ -57,7 +56,7 @@ export const otlpJsonFormat: BatchFormat = {
   name: 'otlp-json',
   params: '',
   contentTypes: ['application/json'],
-  parse: (plain, receivedAt) => parseOtlpJson(decodeUtf8(plain), receivedAt),
+  parse: parseOtlpJson,
 }
 
 export const otlpProtobufFormat: BatchFormat = {
@@ -88,12 +87,4 @@ export function ownBatchId(
   if (timedByArrival) return `random-${uuid()}`
   if (name === 'json') return `sha256-${sha256}`
   return `sha256-${createHash('sha256').update(`${name}?${params}\n${sha256}`).digest('hex')}`
-}
-
-function decodeUtf8(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes)
-  } catch {
-    throw new BatchRefusal('invalid_json', 'The body is not valid UTF-8; send one JSON object in UTF-8.')
-  }
 }
