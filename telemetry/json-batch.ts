@@ -72,7 +72,7 @@ function batchOf(envelope: ReturnType<typeof envelopeOf>, cut?: CutPoints): Pars
   return { ...builder.body.body(), batchId, source, nulls: builder.nulls, pathOf }
 }
 
-function parseJson(json: Uint8Array): unknown {
+export function parseJson(json: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(json))
   } catch {

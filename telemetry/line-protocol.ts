@@ -1,7 +1,7 @@
 import { BodyBuilder } from './body-builder.ts'
 import { type LineHead, parseHead, unescapeName } from './line-protocol-head.ts'
 import { LineScanner } from './line-scanner.ts'
-import { isName } from './name.ts'
+import { isDecodedName } from './name.ts'
 import type { ParsedBatch } from './parsed-batch.ts'
 import type { Rejection, RejectionCode } from './rejection.ts'
 import { type Precision, parseTimestamp } from './timestamp.ts'
@@ -45,8 +45,6 @@ const NUMBER = /^(?:-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|-?\d+i|\d+u)$/
 const TRUE = /^(?:t|T|true|True|TRUE)$/
 const FALSE = /^(?:f|F|false|False|FALSE)$/
 const TIMESTAMP = /^-?\d{1,20}$/
-/** What a decoder puts in the place of bytes that are not UTF-8. */
-const NOT_UTF8 = '\ufffd'
 
 class LineParser {
   readonly #scanner: LineScanner
@@ -145,7 +143,7 @@ class LineParser {
 
   #seriesOf({ device, measurement, suffix }: LineHead, rawKey: string): number | undefined {
     const metric = `${measurement}.${unescapeName(rawKey)}${suffix}`
-    if (![device, metric].every((name) => isName(name) && !name.includes(NOT_UTF8))) return undefined
+    if (!isDecodedName(device) || !isDecodedName(metric)) return undefined
     const key = `${device}\0${metric}`
     const known = this.#indexOf.get(key)
     if (known !== undefined) return known

@@ -9,6 +9,7 @@ import type { AppEnv } from './app-env.ts'
 import { healthRoute } from './health-route.ts'
 import { influxProbes, influxRoute } from './ingest/influx-route.ts'
 import { ingestRoute } from './ingest/ingest-route.ts'
+import { otlpRoute } from './ingest/otlp-route.ts'
 import { docsRoute } from './openapi/docs-route.ts'
 import { openApiRoute } from './openapi/openapi-route.ts'
 import { Problem, renderProblem, toProblem } from './problem.ts'
@@ -60,6 +61,7 @@ app.route('/v1/health', healthRoute)
 app.route('/v1/ingest', ingestRoute)
 app.route('/api/v2', influxRoute)
 app.route('/', influxProbes)
+app.route('/otlp/v1', otlpRoute)
 app.route('/v1/batches', batchesRoute)
 app.route('/v1/devices', devicesRoute)
 app.route('/v1/metrics', metricsRoute)

@@ -3,10 +3,12 @@ import * as v from 'valibot'
 import { parseJsonBatch } from '../../telemetry/json-batch.ts'
 import { parseLineProtocol } from '../../telemetry/line-protocol.ts'
 import { Name } from '../../telemetry/name.ts'
+import { parseOtlpJson } from '../../telemetry/otlp-json.ts'
+import { parseOtlpProtobuf } from '../../telemetry/otlp-protobuf.ts'
 import type { ParsedBatch } from '../../telemetry/parsed-batch.ts'
 import { PRECISIONS } from '../../telemetry/timestamp.ts'
 
-export const FORMAT_NAMES = ['json', 'line-protocol'] as const
+export const FORMAT_NAMES = ['json', 'line-protocol', 'otlp-json', 'otlp-protobuf'] as const
 export type FormatName = (typeof FORMAT_NAMES)[number]
 
 /** How the bytes of a batch are read: all that one protocol does otherwise than another. */
@@ -50,10 +52,26 @@ export function lineProtocolFormat(params: v.InferOutput<typeof LineProtocolPara
   }
 }
 
+export const otlpJsonFormat: BatchFormat = {
+  name: 'otlp-json',
+  params: '',
+  contentTypes: ['application/json'],
+  parse: parseOtlpJson,
+}
+
+export const otlpProtobufFormat: BatchFormat = {
+  name: 'otlp-protobuf',
+  params: '',
+  contentTypes: ['application/x-protobuf'],
+  parse: parseOtlpProtobuf,
+}
+
 /** The format that an archived batch was sent in. */
 export function formatOf({ format, params }: { format: FormatName; params: string }): BatchFormat {
-  if (format === 'json') return jsonFormat
-  return lineProtocolFormat(v.parse(LineProtocolParams, Object.fromEntries(new URLSearchParams(params))))
+  const fixed = [jsonFormat, otlpJsonFormat, otlpProtobufFormat].find(({ name }) => name === format)
+  return (
+    fixed ?? lineProtocolFormat(v.parse(LineProtocolParams, Object.fromEntries(new URLSearchParams(params))))
+  )
 }
 
 /**

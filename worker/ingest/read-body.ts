@@ -12,10 +12,13 @@ export interface Body {
   encoding: 'identity' | 'gzip'
 }
 
+/** What the body is, in lower case and without parameters; '' where nothing is said. */
+export const mediaTypeOf = (headers: Headers): string =>
+  headers.get('content-type')?.split(';')[0]?.trim().toLowerCase() ?? ''
+
 /** Checks what the headers tell before a byte of the body is read. */
 export function checkHeaders(headers: Headers, contentTypes: readonly string[]): Body['encoding'] {
-  const type = headers.get('content-type')?.split(';')[0]?.trim().toLowerCase() ?? ''
-  if (!contentTypes.includes(type)) {
+  if (!contentTypes.includes(mediaTypeOf(headers))) {
     throw new Problem('unsupported_media_type', `Send the batch with Content-Type: ${contentTypes[0]}.`)
   }
   const sent = headers.get('content-encoding')?.trim().toLowerCase() ?? 'identity'

@@ -47,6 +47,6 @@ export const REJECTION_MESSAGES: Record<RejectionCode, string> = {
   series_limit: 'starts a new series beyond the limit of the tenant',
   not_numeric: 'is neither a finite number nor a boolean, so no series can hold it',
   invalid_name:
-    'names a device or metric that is not 1 to 128 characters of UTF-8 text without control characters',
+    'has a device, metric or unit that is not 1 to 128 characters of UTF-8 text without control characters',
   malformed: 'cannot be read; see the reference of the protocol',
 }

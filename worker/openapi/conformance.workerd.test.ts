@@ -233,9 +233,15 @@ describe('with what it cannot take', () => {
   })
 
   const otherBodies = (id: string, count: number) =>
-    Array.from({ length: count }, (_, i) =>
-      id === 'ingestBatch' ? JSON.stringify(seriesBatch(`other-${i}`, 1)) : `m,device=d t=${i}`,
-    )
+    Array.from({ length: count }, (_, i) => {
+      if (id === 'ingestBatch') return JSON.stringify(seriesBatch(`other-${i}`, 1))
+      return id === 'exportOtlpMetrics' ? otlpBody(i) : `m,device=d t=${i}`
+    })
+
+  function otlpBody(asDouble: number): string {
+    const metric = { name: 'm', gauge: { dataPoints: [{ asDouble }] } }
+    return JSON.stringify({ resourceMetrics: [{ scopeMetrics: [{ metrics: [metric] }] }] })
+  }
 })
 
 describe('while nothing behind it answers', () => {

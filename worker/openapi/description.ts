@@ -1,4 +1,9 @@
-import { type DescribeRouteOptions, type ResponsesWithResolver, uniqueSymbol } from 'hono-openapi'
+import {
+  type ContentWithResolver,
+  type DescribeRouteOptions,
+  type ResponsesWithResolver,
+  uniqueSymbol,
+} from 'hono-openapi'
 import type * as v from 'valibot'
 import type { ProblemCode } from '../problem.ts'
 import { answerSchema, type ParameterSchema, parametersOf, requestSchema } from './json-schema.ts'
@@ -9,6 +14,8 @@ export interface Answer {
   description: string
   schema?: v.GenericSchema
   contentType?: string
+  /** The same in other content types. */
+  others?: Record<string, v.GenericSchema>
   headers?: Record<string, { description: string; required?: boolean }>
 }
 
@@ -23,6 +30,8 @@ export interface Description {
   headers?: ParameterSchema
   body?: v.GenericSchema
   bodyType?: string
+  /** The same in other content types. */
+  otherBodies?: Record<string, v.GenericSchema>
   answers: Record<number, Answer>
   problems?: readonly ProblemCode[]
   /** Of a protocol whose errors have a form of their own. */
@@ -60,16 +69,28 @@ export function specOf(call: Description): DescribeRouteOptions {
     ...(call.body && {
       requestBody: {
         required: true,
-        content: { [call.bodyType ?? 'application/json']: { schema: requestSchema(call.body) } },
+        content: contentOf(
+          { [call.bodyType ?? 'application/json']: call.body, ...call.otherBodies },
+          requestSchema,
+        ),
       },
     }),
     responses: { ...answerResponses(call.answers), ...problemResponses(problems, call.problemFormat) },
   }
 }
 
+/** By content type. */
+export const contentOf = (
+  schemas: Record<string, v.GenericSchema>,
+  describe: typeof answerSchema,
+): ContentWithResolver =>
+  Object.fromEntries(Object.entries(schemas).map(([type, schema]) => [type, { schema: describe(schema) }]))
+
 function answerResponses(answers: Record<number, Answer>): ResponsesWithResolver {
-  const responses = Object.entries(answers).map(([status, { description, schema, contentType, headers }]) => {
-    const content = schema && { [contentType ?? 'application/json']: { schema: answerSchema(schema) } }
+  const responses = Object.entries(answers).map(([status, answer]) => {
+    const { description, schema, contentType, others, headers } = answer
+    const schemas = schema && { [contentType ?? 'application/json']: schema, ...others }
+    const content = schemas && contentOf(schemas, answerSchema)
     const described = Object.entries(headers ?? {}).map(([name, header]) => [
       name,
       { ...header, schema: { type: 'string' } },

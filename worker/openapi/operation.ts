@@ -11,7 +11,7 @@ import { type Description, describedBy, specOf } from './description.ts'
  * One call of the API: how it is described, what its requests must look like and what it answers, in one
  * declaration. Left out, `status` is 200; without an `answer` it is 204.
  */
-interface Declaration extends Omit<Description, 'answers' | 'headers' | 'bodyType'> {
+interface Declaration extends Omit<Description, 'answers' | 'headers' | 'bodyType' | 'otherBodies'> {
   status?: ContentfulStatusCode
   answer?: v.GenericSchema
   /** What the answer is, in a few words. */
