@@ -16,7 +16,8 @@ describe('the consumer of edgepulse-batches, of what is hard to store', () => {
     }))
     const held = vi.spyOn(TenantShard.prototype, 'alarm').mockResolvedValue() // no second consumer of it
     // As a gateway sends: on a busy machine the first answer may be that it takes too long.
-    const sent = async () => expect([200, 202]).toContain((await tenant.ingest({ batch_id: 'wide', series })).status)
+    const sent = async () =>
+      expect([200, 202]).toContain((await tenant.ingest({ batch_id: 'wide', series })).status)
     await withoutQueue(() => vi.waitFor(sent, { timeout: 60_000, interval: 1_000 }))
     const { acked } = await consume('edgepulse-batches', [batchMessage(tenant, 'wide')])
     held.mockRestore()
