@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { Api } from '../local/api.ts'
 import { countStored } from '../local/demo/stored.ts'
 import { type DevFile, readDevFile } from '../local/dev-file.ts'
+import { startReading } from './honest-reads.ts'
 import { makePlace, type Place, type Run, run, untilReady } from './local-stack.ts'
 
 /** A gateway's buffer: two series, a point a second. */
@@ -30,11 +31,13 @@ describe('a stack whose parts are killed while gateways send', () => {
   it('starts each part again and stores every accepted datapoint exactly once', async () => {
     const { api, tenantId } = await makeTenant('survivor-1')
     const load = startLoad(api)
+    const reading = await startReading(file)
     for (const part of ['postgres', 'worker', 'ml', 'worker', 'postgres'] as const) {
       await moreAccepted(load)
       await killAndAwait(part)
     }
     await moreAccepted(load)
+    expect(await reading.stop()).toEqual([])
     await expectExactlyOnce(api, tenantId, await load.stop())
   })
 
