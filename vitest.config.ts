@@ -29,7 +29,12 @@ export default defineConfig({
             miniflare: { bindings: inject('workerBindings') },
           })),
         ],
-        test: { name: 'workerd', include: ['**/*.workerd.test.ts'], testTimeout: 30_000 },
+        test: {
+          name: 'workerd',
+          include: ['**/*.workerd.test.ts'],
+          setupFiles: ['./worker/testing/flat-prototypes.ts'],
+          testTimeout: 30_000,
+        },
       },
       {
         extends: true,

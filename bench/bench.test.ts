@@ -39,7 +39,7 @@ it.each(['series', 'datapoints', 'datapoints-iso'] as const)(
   'a body in %s shape is a batch of the datapoints asked for',
   (shape) => {
     const start = Date.UTC(2026, 0, 1)
-    const batch = parseJsonBatch(batchText({ shape, series: 7, points: 3 }, start))
+    const batch = parseJsonBatch(Buffer.from(batchText({ shape, series: 7, points: 3 }, start)))
     expect([batch.ts.length, batch.names.length]).toEqual([21, 7])
     expect([Math.min(...Array.from(batch.ts)), Math.max(...Array.from(batch.ts))]).toEqual([
       start,

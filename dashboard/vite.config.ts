@@ -1,5 +1,6 @@
 import { defineConfig, loadEnv } from 'vite'
 import { headersPlugin } from './headers-plugin.ts'
+import { referencePlugin } from './reference-plugin.ts'
 
 /** VITE_API_BASE_URL stands in the repository's .env, beside every other variable. */
 const ENV_DIR = '..'
@@ -9,7 +10,7 @@ export default defineConfig(({ mode }) => {
   const env = loadEnv(mode, decodeURIComponent(new URL(ENV_DIR, import.meta.url).pathname))
   return {
     envDir: ENV_DIR,
-    plugins: [headersPlugin(env['VITE_API_BASE_URL'])],
+    plugins: [headersPlugin(env['VITE_API_BASE_URL']), referencePlugin()],
     build: {
       outDir: 'dist',
       emptyOutDir: true,

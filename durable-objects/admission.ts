@@ -28,7 +28,7 @@ export interface AdmitRequest {
   bytes: number
   columns: Columns
   /** Datapoints the Worker already rejected, packed. */
-  rejected: Uint32Array
+  rejected: Uint32Array<ArrayBuffer>
 }
 
 /** What a 202 says of a batch, and a later 200 says again. */
@@ -122,7 +122,11 @@ function judge({ config, horizon, refusedSeries }: Grounds, request: AdmitReques
     (ordinal: number): Rejection => ({ ordinal, code })
   const minTs = oldestTimestamp(horizon, config.plan.retentionDays, request.receivedAt)
   const recent = dropOlder(request.columns, minTs)
-  const within = dropSeries(recent.columns, (name) => refusedSeries.has(seriesKey(name)))
+  const within = dropSeries(
+    recent.columns,
+    (name) => refusedSeries.size > 0 && refusedSeries.has(seriesKey(name)),
+  )
+  if (within.columns === request.columns) return { columns: request.columns, rejected: request.rejected }
   const rejected = packRejections([
     ...unpackRejections(request.rejected),
     ...recent.dropped.map(as('timestamp_too_old')),
@@ -161,7 +165,7 @@ function write(
   const received_at = receivedAt
   const stored = rejected.length === 0 ? null : rejected.buffer
   db.addBatch(id, { sha256, received_at, datapoints, series, rejected: stored, next_send_at })
-  const entry = manifestEntry({ batchId, sha256, receivedAt, ts: columns.ts })
+  const entry = manifestEntry({ batchId, sha256, receivedAt, columns })
   const pieces = splitBytes(encodeColumns(columns))
   pieces.forEach((bytes, i) => {
     const last = i === pieces.length - 1

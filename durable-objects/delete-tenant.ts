@@ -2,11 +2,14 @@ import * as v from 'valibot'
 
 const OBJECTS_AT_ONCE = 1000
 
-const Deletion = v.object({
-  step: v.picklist(['shards', 'archive', 'database', 'leftovers']),
-  objects_removed: v.number(),
-  rows_removed: v.number(),
-})
+export const Deletion = v.pipe(
+  v.object({
+    step: v.picklist(['shards', 'archive', 'database', 'leftovers']),
+    objects_removed: v.number(),
+    rows_removed: v.number(),
+  }),
+  v.metadata({ ref: 'Deletion', description: 'What is being removed of a tenant, and what has been.' }),
+)
 
 /** How far the deletion of a tenant has got. */
 export type Deletion = v.InferOutput<typeof Deletion>

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import type { Columns } from '../telemetry/columns.ts'
 import { unpackRejections } from '../telemetry/rejection.ts'
 import { batchKeyOf } from './batch-key.ts'
 import type { ShardStatements } from './tenant-shard-sql.ts'
@@ -38,23 +39,24 @@ export const Manifest = v.object({
 })
 export type Manifest = v.InferOutput<typeof Manifest>
 
+/** O(series). */
 export function manifestEntry(batch: {
   batchId: string
   sha256: ArrayBuffer
   receivedAt: number
-  ts: Float64Array
+  columns: Pick<Columns, 'offsets' | 'ts'>
 }): string {
+  const { offsets, ts } = batch.columns
   let [least, greatest] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
-  for (let i = 0; i < batch.ts.length; i += 1) {
-    const ts = batch.ts[i]!
-    if (ts < least) least = ts
-    if (ts > greatest) greatest = ts
+  for (let s = 1; s < offsets.length; s += 1) {
+    least = Math.min(least, ts[offsets[s - 1]!]!)
+    greatest = Math.max(greatest, ts[offsets[s]! - 1]!)
   }
   const entry: Omit<Entry, 'rejected'> = {
     batch_id: batch.batchId,
     sha256: Buffer.from(batch.sha256).toString('hex'),
     received_at: new Date(batch.receivedAt).toISOString(),
-    datapoints: batch.ts.length,
+    datapoints: ts.length,
     min_ts: new Date(least).toISOString(),
     max_ts: new Date(greatest).toISOString(),
   }

@@ -21,6 +21,11 @@ export class ObjectAlarm {
   async arm(at: number | undefined): Promise<void> {
     if (at === undefined || (this.#at !== undefined && this.#at <= at)) return
     this.#at = at
-    await this.#storage.setAlarm(at)
+    try {
+      await this.#storage.setAlarm(at)
+    } catch (error) {
+      this.#at = undefined // none is set, as far as anybody knows: the next call tries again
+      throw error
+    }
   }
 }

@@ -1,10 +1,16 @@
 import * as v from 'valibot'
 
 /** What a plan allows a tenant, over all its shards. */
-export const RateLimit = v.object({
-  datapoints_per_second: v.pipe(v.number(), v.minValue(1)),
-  batches_per_second: v.pipe(v.number(), v.minValue(1)),
-})
+export const RateLimit = v.pipe(
+  v.object({
+    datapoints_per_second: v.pipe(v.number(), v.minValue(1)),
+    batches_per_second: v.pipe(v.number(), v.minValue(1)),
+  }),
+  v.metadata({
+    ref: 'RateLimit',
+    description: 'How much a tenant may send; two seconds of it may be saved up.',
+  }),
+)
 export type RateLimit = v.InferOutput<typeof RateLimit>
 
 /** A bucket holds what this long of silence saves up. */

@@ -3,6 +3,9 @@ import type { RateLimit } from './rate-limit.ts'
 export const SCOPES = ['ingest', 'read', 'manage'] as const
 export type Scope = (typeof SCOPES)[number]
 
+/** Every shard holds the live keys in one stored value of at most 2 MB; a key takes some 230 bytes. */
+export const MAX_LIVE_KEYS = 1_000
+
 /** What a tenant may do and for how long its data is kept. */
 export interface Plan {
   retentionDays: number

@@ -9,6 +9,7 @@ import type { ShardStatus } from './shard-status.ts'
 import {
   type Authorization,
   authorize,
+  MAX_LIVE_KEYS,
   type Plan,
   type Scope,
   type TenantConfig,
@@ -18,8 +19,6 @@ import { type ApiKey, CONTROL_SCHEMA, controlStatements } from './tenant-control
 import type { DayUsage } from './window-frames.ts'
 
 const RETRY_AFTER_MS = 3_000
-/** Every shard holds the live keys in one stored value of at most 2 MB; a key takes some 230 bytes. */
-export const MAX_LIVE_KEYS = 1_000
 
 export interface TenantStatus extends ShardStatus {
   rateLimit: RateLimit | null

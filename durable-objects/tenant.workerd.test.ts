@@ -110,7 +110,7 @@ describe('the limit of series', () => {
     expect(status).toMatchObject({
       series_used: 3,
       series_limit: 3,
-      warnings: [expect.stringContaining('All 3 series')],
+      warnings: [{ code: 'series_limit_reached', series_used: 3, series_limit: 3 }],
     })
     await admin('PATCH', `/tenants/${tenant.id}`, { series_limit: 4 })
     expect(await (await tenant.ingest({ batch_id: '3', series: series(['f']) })).json()).toMatchObject({

@@ -1,9 +1,8 @@
-import { existsSync } from 'node:fs'
-import sparticuz from '@sparticuz/chromium'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createFixtureApi, EMPTY_KEY, FIXTURE_KEY, HOSTILE_NAME } from '../dashboard/testing/fixture-api.ts'
 import { startFixtureServer } from '../dashboard/testing/fixture-server.ts'
+import { launchChromium } from './chromium.ts'
 
 /**
  * The dashboard in a real browser. With DASHBOARD_URL and DASHBOARD_KEY it runs against that stack, and
@@ -153,6 +152,13 @@ describe.runIf(!real)('the dashboard over made-up answers', () => {
     await page.getByText('One window as a table').waitFor()
   })
 
+  it('opens in a browser whose locale is no language tag', async () => {
+    await page.addInitScript(
+      `Object.defineProperty(navigator, 'language', { value: 'en-US@posix', configurable: true })`,
+    )
+    await openMetric()
+  })
+
   it('offers to try again after a fault', async () => {
     await enterKey(key)
     await page.route('**/v1/metrics?**', (route) => route.abort(), { times: 1 })
@@ -187,9 +193,3 @@ function tableLink(table: string, name: string | undefined) {
 
 const overflow = () =>
   page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth')
-
-async function launchChromium(): Promise<Browser> {
-  const installed = '/usr/bin/chromium'
-  const executablePath = existsSync(installed) ? installed : await sparticuz.executablePath()
-  return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-background-networking'] })
-}

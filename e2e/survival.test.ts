@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { Api } from '../local/api.ts'
 import { type DevFile, readDevFile } from '../local/dev-file.ts'
 import { expectExactlyOnce, makeTenant } from './exactly-once.ts'
+import { startReading } from './honest-reads.ts'
 import { makePlace, type Place, type Run, run, untilReady } from './local-stack.ts'
 
 /** A gateway's buffer: two series, a point a second. */
@@ -30,11 +31,13 @@ describe('a stack whose parts are killed while gateways send', () => {
   it('starts each part again and stores every accepted datapoint exactly once', async () => {
     const tenant = await makeTenant(file, 'survivor-1')
     const load = startLoad(tenant.api)
+    const reading = await startReading(file)
     for (const part of ['postgres', 'worker', 'ml', 'worker', 'postgres'] as const) {
       await moreAccepted(load)
       await killAndAwait(part)
     }
     await moreAccepted(load)
+    expect(await reading.stop()).toEqual([])
     await expectExactlyOnce(file, tenant, await load.stop())
   })
 

@@ -45,6 +45,8 @@ export async function startNeonProxy(options: NeonProxyOptions): Promise<NeonPro
     if (known) return known
     const pool = new pg.Pool({ connectionString: url, max: 20, connectionTimeoutMillis: 5_000 })
     pool.on('error', () => {}) // a lost idle connection shows in the next query
+    // One lost between two queries of a transaction, too: nobody listening would end the whole process.
+    pool.on('connect', (client) => client.on('error', () => {}))
     pools.set(url, pool)
     return pool
   }
@@ -52,6 +54,8 @@ export async function startNeonProxy(options: NeonProxyOptions): Promise<NeonPro
     const { status, body } = await answer(request, poolFor)
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
   })
+  // Longer than clients keep an idle connection: Node's 5 s are also workerd's, and a request may meet the close.
+  server.keepAliveTimeout = 60_000
   const sockets = new WebSocketServer({ server })
   sockets.on('connection', (socket) => tunnel(socket, postgresHost, postgresPort))
   await new Promise<void>((resolve, reject) => {

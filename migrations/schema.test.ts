@@ -34,7 +34,7 @@ function columnsOfSchema(): string[] {
       return columns.map((column) => {
         const line = [`${name}.${column.name}`, column.getSQLType()]
         if (column.notNull) line.push('not null')
-        if (column.hasDefault || column.generatedIdentity) line.push('default')
+        if (column.hasDefault || column.generatedIdentity || column.generated) line.push('default')
         return line.join(' ')
       })
     })

@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm'
 import {
   bigint,
   boolean,
@@ -65,6 +66,12 @@ export const metrics = pgTable('metrics', {
   unitVersion: count('unit_version'),
   createdAt: instant('created_at').notNull().defaultNow(),
   lastTs: instant('last_ts'),
+  unitSince: count('unit_since'),
+  previousUnit: text('previous_unit'),
+  previousUnitVersion: count('previous_unit_version'),
+  unitChangedAt: instant('unit_changed_at').generatedAlwaysAs(
+    sql`case when previous_unit is not null then to_timestamp((unit_since / 1024) / 1000.0) end`,
+  ),
 })
 
 export const batches = pgTable('batches', {
@@ -152,7 +159,7 @@ export const anomalyScores = pgTable('anomaly_scores', {
   score: doublePrecision('score').notNull(),
   onsetScore: doublePrecision('onset_score').notNull(),
   state: text('state', { enum: ['learning', 'ready'] }).notNull(),
-  reasons: jsonb('reasons').$type<unknown[]>().notNull().default([]),
+  reasons: jsonb('reasons').$type<string[]>().notNull().default([]),
   expectedLow: doublePrecision('expected_low'),
   expectedHigh: doublePrecision('expected_high'),
   modelId: uuid('model_id'),
@@ -179,7 +186,7 @@ export const alertEvents = pgTable('alert_events', {
   windowEnd: instant('window_end').notNull(),
   score: doublePrecision('score').notNull(),
   threshold: doublePrecision('threshold').notNull(),
-  reasons: jsonb('reasons').$type<unknown[]>().notNull().default([]),
+  reasons: jsonb('reasons').$type<string[]>().notNull().default([]),
   state: text('state', { enum: ['open', 'resolved'] }).notNull(),
   openedAt: instant('opened_at').notNull(),
   resolvedAt: instant('resolved_at'),

@@ -14,6 +14,8 @@ export function openPool(databaseUrl: string): pg.Pool {
     application_name: 'edgepulse-ml',
   })
   pool.on('error', () => {})
+  // One that is lost between two queries of a transaction has no query to fail: unheard, it would end the process.
+  pool.on('connect', (client) => client.on('error', () => {}))
   return pool
 }
 

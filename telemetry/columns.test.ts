@@ -15,9 +15,9 @@ const entries = fc.array(fc.tuple(fc.nat(4), fc.integer({ min: -3, max: 3 }), fc
 function bodyOf(list: Entry[]): BodyOrder {
   return {
     names: [0, 1, 2, 3, 4].map(name),
-    seriesOf: list.map(([series]) => series),
-    ts: list.map(([, ts]) => ts),
-    values: list.map((_, ordinal) => ordinal),
+    seriesOf: Uint32Array.from(list, ([series]) => series),
+    ts: Float64Array.from(list, ([, ts]) => ts),
+    values: Float64Array.from(list, (_, ordinal) => ordinal),
   }
 }
 

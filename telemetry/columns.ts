@@ -22,22 +22,24 @@ export interface Columns {
 /** A batch as its format gave it, in body order: datapoint `i` belongs to `names[seriesOf[i]]`. */
 export interface BodyOrder {
   names: SeriesName[]
-  seriesOf: number[]
-  ts: number[]
-  values: number[]
+  seriesOf: Uint32Array
+  /** Epoch ms. */
+  ts: Float64Array
+  values: Float64Array
 }
 
 /**
- * Groups the datapoints whose `skip[ordinal]` is 0 by series. Of those that share series and timestamp the
+ * Groups the datapoints by series, but for those whose `skip[ordinal]` is 1. Of those that share series and timestamp the
  * last one in the body counts; the others are returned as `repeated` (their ordinals). O(n) when each series
  * comes in time order, O(n log n) otherwise.
  */
-export function groupBySeries(body: BodyOrder, skip: Uint8Array): { columns: Columns; repeated: number[] } {
+export function groupBySeries(body: BodyOrder, skip?: Uint8Array): { columns: Columns; repeated: number[] } {
+  if (skip === undefined && isGrouped(body)) return { columns: asColumns(body), repeated: [] }
   const bounds = segmentBounds(body, skip)
   const grouped = new Uint32Array(bounds[body.names.length]!)
   const next = bounds.slice()
   for (let i = 0; i < body.ts.length; i += 1) {
-    if (skip[i] !== 0) continue
+    if (skip?.[i] === 1) continue
     const at = next[body.seriesOf[i]!]!
     grouped[at] = i
     next[body.seriesOf[i]!] = at + 1
@@ -45,11 +47,43 @@ export function groupBySeries(body: BodyOrder, skip: Uint8Array): { columns: Col
   return emitSegments(body, grouped, bounds)
 }
 
+/** Whether the body holds one series after the other, each in time order without repeats. */
+function isGrouped({ seriesOf, ts }: BodyOrder): boolean {
+  let series = -1
+  let last = Number.NEGATIVE_INFINITY
+  for (let i = 0; i < ts.length; i += 1) {
+    const time = ts[i]!
+    const own = seriesOf[i]!
+    if (own < series || (own === series && time <= last)) return false
+    series = own
+    last = time
+  }
+  return true
+}
+
+/** The columns of a grouped body: its own arrays. O(series) but for the ordinals. */
+function asColumns({ names, seriesOf, ts, values }: BodyOrder): Columns {
+  const series: SeriesName[] = []
+  const offsets: number[] = []
+  const ordinals = new Uint32Array(ts.length)
+  let last = -1
+  for (let i = 0; i < ts.length; i += 1) {
+    ordinals[i] = i
+    const own = seriesOf[i]!
+    if (own === last) continue
+    series.push(names[own]!)
+    offsets.push(i)
+    last = own
+  }
+  offsets.push(ts.length)
+  return { series, offsets: Uint32Array.from(offsets), ts, values, ordinals }
+}
+
 /** `bounds[s] … bounds[s + 1]` will hold series `s`. */
-function segmentBounds(body: BodyOrder, skip: Uint8Array): Uint32Array {
+function segmentBounds(body: BodyOrder, skip: Uint8Array | undefined): Uint32Array {
   const bounds = new Uint32Array(body.names.length + 1)
   for (let i = 0; i < body.ts.length; i += 1) {
-    if (skip[i] === 0) bounds[body.seriesOf[i]! + 1]! += 1
+    if (skip?.[i] !== 1) bounds[body.seriesOf[i]! + 1]! += 1
   }
   for (let s = 0; s < body.names.length; s += 1) bounds[s + 1]! += bounds[s]!
   return bounds
@@ -87,7 +121,7 @@ function emitSegments(body: BodyOrder, grouped: Uint32Array, bounds: Uint32Array
   return { columns: trim(columns, at), repeated }
 }
 
-function ascending(segment: Uint32Array, ts: number[]): boolean {
+function ascending(segment: Uint32Array, ts: Float64Array): boolean {
   for (let k = 1; k < segment.length; k += 1) {
     if (ts[segment[k]!]! <= ts[segment[k - 1]!]!) return false
   }
@@ -106,14 +140,17 @@ function trim(columns: Omit<Columns, 'offsets'> & { offsets: number[] }, length:
   }
 }
 
-/** The columns without the datapoints before `minTs`, and the ordinals of those. O(n). */
+/** The columns without the datapoints before `minTs`, and the ordinals of those. O(series) when there are none, else O(n). */
 export function dropOlder(columns: Columns, minTs: number): { columns: Columns; dropped: number[] } {
+  const { series, offsets, ts } = columns
+  if (series.every((_, s) => ts[offsets[s]!]! >= minTs)) return { columns, dropped: [] }
   return filterColumns(columns, (_, ts) => ts >= minTs)
 }
 
-/** The columns without the series for which `refused` holds, and the ordinals of their datapoints. O(n). */
+/** The columns without the series for which `refused` holds, and the ordinals of their datapoints. O(series) when there are none, else O(n). */
 export function dropSeries(columns: Columns, refused: (name: SeriesName) => boolean) {
   const drop = columns.series.map(refused)
+  if (!drop.includes(true)) return { columns, dropped: [] }
   return filterColumns(columns, (s) => !drop[s])
 }
 

@@ -3,13 +3,13 @@ import { expect, test } from 'vitest'
 import { BatchRefusal, type Fault } from './batch-refusal.ts'
 import { parseJsonBatch } from './json-batch.ts'
 
-const parse = (body: unknown) => parseJsonBatch(JSON.stringify(body))
+const parse = (body: unknown) => parseJsonBatch(Buffer.from(JSON.stringify(body)))
 const series = (points: unknown, more = {}) => ({ device: 'pump-7', metric: 'temperature', points, ...more })
 const datapoint = (more = {}) => ({ device: 'pump-7', metric: 'current', ts: 0, value: 1, ...more })
 
 function refusalOf(body: unknown): BatchRefusal {
   try {
-    parseJsonBatch(typeof body === 'string' ? body : JSON.stringify(body))
+    parseJsonBatch(Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)))
   } catch (error) {
     if (error instanceof BatchRefusal) return error
     throw error

@@ -5,13 +5,13 @@ import { isName } from './name.ts'
 import type { ParsedBatch } from './parsed-batch.ts'
 
 const NEW_YEAR = 1_767_225_600_000
-const parse = (body: unknown) => parseJsonBatch(JSON.stringify(body))
+const parse = (body: unknown) => parseJsonBatch(Buffer.from(JSON.stringify(body)))
 const series = (points: unknown, more = {}) => ({ device: 'pump-7', metric: 'temperature', points, ...more })
 const datapoint = (more = {}) => ({ device: 'pump-7', metric: 'current', ts: NEW_YEAR, value: 1, ...more })
 
 /** The datapoints in words. */
 function rowsOf({ names, seriesOf, ts, values, pathOf }: ParsedBatch) {
-  return ts.map((time, i) => {
+  return Array.from(ts, (time, i) => {
     const { device, metric } = names[seriesOf[i]!]!
     return [pathOf(i), `${device}/${metric}`, time, values[i]]
   })
@@ -67,12 +67,15 @@ describe('shapes', () => {
       ['1767225600123999999', 1],
       ['2026-01-01T00:00:00.123Z', 2],
     ]
-    expect(parse({ precision: 'ns', series: [series(points)] }).ts).toEqual([NEW_YEAR + 123, NEW_YEAR + 123])
+    const { ts } = parse({ precision: 'ns', series: [series(points)] })
+    expect([...ts]).toEqual([NEW_YEAR + 123, NEW_YEAR + 123])
   })
 
   test('names from the prototype of objects are names like any other', () => {
     const text = `{"datapoints":[{"device":"__proto__","metric":"constructor","ts":0,"value":1}]}`
-    expect(parseJsonBatch(text).names).toEqual([{ device: '__proto__', metric: 'constructor', unit: null }])
+    expect(parseJsonBatch(Buffer.from(text)).names).toEqual([
+      { device: '__proto__', metric: 'constructor', unit: null },
+    ])
   })
 
   test('any datapoints come back as they were sent', () => {

@@ -1,9 +1,11 @@
 import * as v from 'valibot'
 import { BatchRefusal, type Fault, MAX_FAULTS } from './batch-refusal.ts'
-import type { BodyOrder, SeriesName } from './columns.ts'
+import { BodyBuilder } from './body-builder.ts'
+import type { SeriesName } from './columns.ts'
+import { type CutPoints, cutPoints } from './cut-points.ts'
 import { refuseTooManyNodes } from './json-nodes.ts'
 import { isName, NAME_RULE } from './name.ts'
-import { MAX_DATAPOINTS, type ParsedBatch, tooManyDatapoints } from './parsed-batch.ts'
+import type { ParsedBatch } from './parsed-batch.ts'
 import { PRECISIONS, type Precision, parseTimestamp } from './timestamp.ts'
 
 export const BATCH_ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/
@@ -31,19 +33,34 @@ const Envelope = v.object(
 )
 
 /**
- * Parses and checks a batch in either or both shapes. Throws a BatchRefusal with the first 20 faults when it
- * is malformed, and when it holds more than 50,000 datapoints. O(datapoints).
+ * Parses and checks a batch in either or both shapes, given as the UTF-8 bytes of its JSON. Throws a BatchRefusal
+ * with the first 20 faults when it is malformed, and when it holds more than 50,000 datapoints. O(bytes).
  */
-export function parseJsonBatch(text: string): ParsedBatch {
-  const envelope = v.safeParse(Envelope, parseJson(text))
+export function parseJsonBatch(json: Uint8Array): ParsedBatch {
+  const cut = cutPoints(json)
+  if (cut) {
+    const envelope = envelopeOf(cut.rest)
+    // With as many arrays as entries each entry has its own: one without is refused in any case.
+    if (cut.ends.length === envelope.series.length) return batchOf(envelope, cut)
+  }
+  return batchOf(envelopeOf(json))
+}
+
+function envelopeOf(json: Uint8Array) {
+  const envelope = v.safeParse(Envelope, parseJson(json))
   if (!envelope.success) throw malformed(envelope.issues.map(faultOf))
-  const { batch_id: batchId, source, precision, series = [], datapoints = [] } = envelope.output
-  if (envelope.output.series === undefined && envelope.output.datapoints === undefined) {
+  const { series, datapoints } = envelope.output
+  if (series === undefined && datapoints === undefined) {
     throw malformed([{ path: '', message: 'must have "series" or "datapoints"' }])
   }
-  const builder = new Builder(precision)
-  const ends = series.map((entry, i) => builder.addSeries(entry, `series[${i}]`))
-  const seriesCount = builder.body.ts.length
+  return { ...envelope.output, series: series ?? [], datapoints: datapoints ?? [] }
+}
+
+function batchOf(envelope: ReturnType<typeof envelopeOf>, cut?: CutPoints): ParsedBatch {
+  const { batch_id: batchId, source, precision, series, datapoints } = envelope
+  const builder = new Builder(precision, cut?.ends.at(-1) ?? datapoints.length)
+  const ends = series.map((entry, i) => builder.addSeries(entry, i, cut))
+  const seriesCount = builder.body.length
   datapoints.forEach((entry, i) => {
     builder.addDatapoint(entry, i)
   })
@@ -53,14 +70,16 @@ export function parseJsonBatch(text: string): ParsedBatch {
     const entry = ends.findIndex((end) => ordinal < end)
     return `series[${entry}].points[${ordinal - (ends[entry - 1] ?? 0)}]`
   }
-  return { ...builder.body, batchId, source, nulls: builder.nulls, pathOf }
+  return { ...builder.body.body(), batchId, source, nulls: builder.nulls, pathOf }
 }
 
-function parseJson(text: string): unknown {
-  refuseTooManyNodes(text)
+export function parseJson(json: Uint8Array): unknown {
   try {
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(json)
+    refuseTooManyNodes(text)
     return JSON.parse(text)
-  } catch {
+  } catch (error) {
+    if (error instanceof BatchRefusal) throw error
     throw new BatchRefusal('invalid_json', 'The body is not valid JSON; send one JSON object in UTF-8.')
   }
 }
@@ -79,26 +98,38 @@ const faultOf = (issue: v.BaseIssue<unknown>): Fault => ({
 
 /** Collects datapoints and faults in one pass, without an object a datapoint. */
 class Builder {
-  readonly body: BodyOrder = { names: [], seriesOf: [], ts: [], values: [] }
+  readonly body: BodyBuilder
   readonly nulls: number[] = []
   readonly #faults: Fault[] = []
   readonly #indexOf = new Map<string, Map<string, number>>()
   readonly #precision: Precision
 
-  constructor(precision: Precision) {
+  constructor(precision: Precision, expected: number) {
+    this.body = new BodyBuilder(expected)
     this.#precision = precision
   }
 
   /** Returns the number of datapoints so far. */
-  addSeries(entry: unknown, path: string): number {
+  addSeries(entry: unknown, i: number, cut: CutPoints | undefined): number {
+    const path = `series[${i}]`
     if (!isRecord(entry)) this.#fault(path, 'must be an object')
     else {
       const series = this.#seriesOf(entry, path)
       const { points } = entry
       if (!Array.isArray(points)) this.#fault(`${path}.points`, 'must be an array of [ts, value]')
+      else if (series !== undefined && cut) this.#addCut(cut, i, series)
       else if (series !== undefined) this.#addPoints(points, series, path)
     }
-    return this.body.ts.length
+    return this.body.length
+  }
+
+  /** The `i`-th array of points; they are right, as the others would not have been cut. */
+  #addCut(cut: CutPoints, i: number, series: number): void {
+    const [from, to] = [cut.ends[i - 1] ?? 0, cut.ends[i]!]
+    if (this.#precision !== 'ms') {
+      for (let k = from; k < to; k += 1) cut.ts[k] = parseTimestamp(cut.ts[k], this.#precision)!
+    }
+    this.body.addRun(series, cut, from, to)
   }
 
   #addPoints(points: unknown[], series: number, path: string): void {
@@ -134,12 +165,8 @@ class Builder {
   }
 
   #add(series: number, ts: number, value: number | null): void {
-    const { body } = this
-    if (body.ts.length === MAX_DATAPOINTS) throw tooManyDatapoints()
-    if (value === null) this.nulls.push(body.ts.length)
-    body.seriesOf.push(series)
-    body.ts.push(ts)
-    body.values.push(value ?? 0)
+    if (value === null) this.nulls.push(this.body.length)
+    this.body.add(series, ts, value ?? 0)
   }
 
   /** Index of the entry's series; names are checked only where they are new. The path is built only for a fault. */

@@ -1,3 +1,5 @@
+import { DEFAULT_DEVICE, seriesSuffix } from './series-naming.ts'
+
 /** Measurement and tags of a line: what InfluxDB calls the series key. */
 export interface LineHead {
   device: string
@@ -7,8 +9,6 @@ export interface LineHead {
 }
 
 const DEFAULT_DEVICE_TAGS = ['device', 'host']
-/** Of a line that no tag assigns to a device. */
-const DEFAULT_DEVICE = 'default'
 /** Names that are within bounds are, escaped, much shorter together; tags without end would take memory without end. */
 const MAX_HEAD_LENGTH = 4096
 /** Out of bounds, as every name of a head that is too long. */
@@ -27,17 +27,13 @@ export function parseHead(raw: string, deviceTag: string | undefined): LineHead 
   }
   const naming = (deviceTag === undefined ? DEFAULT_DEVICE_TAGS : [deviceTag]).find((tag) => tags.has(tag))
   const device = naming === undefined ? DEFAULT_DEVICE : tags.get(naming)!
-  const others = [...tags].filter(([tag]) => tag !== naming).sort(([a], [b]) => (a < b ? -1 : 1))
-  const suffix = others.map(([tag, value]) => `,${escapeTag(tag)}=${escapeTag(value)}`).join('')
+  const suffix = seriesSuffix([...tags].filter(([tag]) => tag !== naming))
   return { device, measurement: measurement.replace(/\\([, ])/g, '$1'), suffix }
 }
 
 /** Of tags and field keys. A backslash before anything else is a backslash. */
 export const unescapeName = (raw: string): string =>
   raw.includes('\\') ? raw.replace(/\\([,= ])/g, '$1') : raw
-
-/** So that a tag's value cannot pass for another tag. */
-const escapeTag = (text: string) => text.replace(/[,=]/g, '\\$&')
 
 function splitUnescaped(text: string, separator: string): string[] {
   const parts: string[] = []

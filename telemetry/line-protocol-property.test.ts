@@ -31,7 +31,7 @@ test('what the client library writes comes back as it was meant', () => {
         return written.booleanField('flag', flag).stringField('text', text).toLineProtocol()
       })
       const { names, seriesOf, ts, values, unstorable } = parse(lines.join('\n'))
-      const read = ts.map((time, i) => ({ ...names[seriesOf[i]!], ts: time, value: values[i] }))
+      const read = Array.from(ts, (time, i) => ({ ...names[seriesOf[i]!], ts: time, value: values[i] }))
       const dropped = new Set(unstorable?.map(({ ordinal }) => ordinal))
       const expected = points.flatMap(
         ({ measurement, device, site, number, integer, flag, field, ts: time }) => {
@@ -78,10 +78,13 @@ test('no text makes it fail, and every datapoint has a series or a reason why no
   )
 })
 
+const fields = (n: number) => Array.from({ length: n }, (_, i) => `f${i}=1`).join(',')
+
 test.each([
   ['a head without end', (n: number) => 'a'.repeat(n)],
   ['escapes', (n: number) => '\\ '.repeat(n)],
   ['tags', (n: number) => `m${',a=b'.repeat(n / 4)}`],
+  ['a head with many fields', (n: number) => `${'m'.repeat(n / 2)} ${fields(n / 200)}`],
   ['a number', (n: number) => `m t=${'1'.repeat(n)}x`],
   ['blanks', (n: number) => `m t=1${' '.repeat(n)}x`],
   ['a text without end on each line', (n: number) => 'm t="\n'.repeat(n / 400)],

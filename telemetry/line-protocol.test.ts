@@ -11,7 +11,7 @@ const parse = (text: string, options: Partial<LineProtocolOptions> = {}) =>
 function rowsOf(text: string, options: Partial<LineProtocolOptions> = {}) {
   const { names, seriesOf, ts, values, unstorable = [], pathOf } = parse(text, options)
   const reasons = new Map(unstorable.map(({ ordinal, code }) => [ordinal, code]))
-  return ts.map((time, i) => {
+  return Array.from(ts, (time, i) => {
     const { device, metric } = names[seriesOf[i]!] ?? { device: '', metric: '' }
     return reasons.has(i)
       ? `${pathOf(i)}: ${reasons.get(i)}`
@@ -65,7 +65,7 @@ describe('values and timestamps', () => {
     ...['t', 'T', 'true', 'True', 'TRUE'].map((text): [string, number] => [text, 1]),
     ...['f', 'F', 'false', 'False', 'FALSE'].map((text): [string, number] => [text, 0]),
   ])('%s is %d', (text, value) => {
-    expect(parse(`m t=${text} ${T}`)).toMatchObject({ values: [value], unstorable: [] })
+    expect(parse(`m t=${text} ${T}`)).toMatchObject({ values: Float64Array.of(value), unstorable: [] })
   })
 
   test.each(['NaN', '-Inf', '1e400', '0x10', '1_000', '-1u', '1.5i', 'yes', '""', '"a\\"b, c=1 2"', '"\n"'])(

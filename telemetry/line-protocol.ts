@@ -1,8 +1,8 @@
-import type { BodyOrder } from './columns.ts'
+import { BodyBuilder } from './body-builder.ts'
 import { type LineHead, parseHead, unescapeName } from './line-protocol-head.ts'
 import { LineScanner } from './line-scanner.ts'
-import { isName } from './name.ts'
-import { MAX_DATAPOINTS, type ParsedBatch, tooManyDatapoints } from './parsed-batch.ts'
+import { isDecodedName } from './name.ts'
+import type { ParsedBatch } from './parsed-batch.ts'
 import type { Rejection, RejectionCode } from './rejection.ts'
 import { type Precision, parseTimestamp } from './timestamp.ts'
 
@@ -45,15 +45,13 @@ const NUMBER = /^(?:-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|-?\d+i|\d+u)$/
 const TRUE = /^(?:t|T|true|True|TRUE)$/
 const FALSE = /^(?:f|F|false|False|FALSE)$/
 const TIMESTAMP = /^-?\d{1,20}$/
-/** What a decoder puts in the place of bytes that are not UTF-8. */
-const NOT_UTF8 = '\ufffd'
 
 class LineParser {
   readonly #scanner: LineScanner
   readonly #options: LineProtocolOptions
   readonly #heads = new Map<string, KnownHead | undefined>()
   readonly #indexOf = new Map<string, number>()
-  readonly #body: BodyOrder = { names: [], seriesOf: [], ts: [], values: [] }
+  readonly #body = new BodyBuilder()
   readonly #unstorable: Rejection[] = []
   /** The line of each datapoint, from 1. */
   readonly #lineOf: number[] = []
@@ -67,11 +65,11 @@ class LineParser {
   #parseLine(): void {
     const scanner = this.#scanner
     const { line } = scanner
-    const [first, rejected] = [this.#body.ts.length, this.#unstorable.length]
+    const [first, rejected] = [this.#body.length, this.#unstorable.length]
     scanner.skipBlanks()
     if (!scanner.endsLine && scanner.next !== '#' && !this.#parsePoint(line)) {
-      const { seriesOf, ts, values } = this.#body
-      for (const column of [seriesOf, ts, values, this.#lineOf]) column.length = first
+      this.#body.truncate(first)
+      this.#lineOf.length = first
       this.#unstorable.length = rejected
       this.#add(line, 'malformed', 0)
     }
@@ -82,7 +80,7 @@ class LineParser {
     while (!this.#scanner.ended) this.#parseLine()
     const lineOf = this.#lineOf
     return {
-      ...{ ...this.#body, batchId: undefined, source: undefined, nulls: [] },
+      ...{ ...this.#body.body(), batchId: undefined, source: undefined, nulls: [] },
       ...{ unstorable: this.#unstorable, timedByArrival: this.#timedByArrival },
       pathOf: (ordinal) => `line ${lineOf[ordinal]}, field ${ordinal - lineOf.indexOf(lineOf[ordinal]!) + 1}`,
     }
@@ -90,7 +88,7 @@ class LineParser {
 
   #parsePoint(line: number): boolean {
     const scanner = this.#scanner
-    const first = this.#body.ts.length
+    const first = this.#body.length
     const known = this.#knownHead(scanner.takeUntil(' '))
     if (known === undefined) return false
     scanner.skipBlanks()
@@ -125,17 +123,13 @@ class LineParser {
     const { precision, receivedAt } = this.#options
     if (digits === '') this.#timedByArrival = true
     const ts = digits === '' ? receivedAt : parseTimestamp(digits, precision)!
-    this.#body.ts.fill(ts, first)
+    this.#body.setTimestamps(first, ts)
   }
 
   /** `series` or the reason why there is none. */
   #add(line: number, series: number | RejectionCode, value: number): void {
-    const ordinal = this.#body.ts.length
-    if (ordinal === MAX_DATAPOINTS) throw tooManyDatapoints()
-    if (typeof series === 'string') this.#unstorable.push({ ordinal, code: series })
-    this.#body.seriesOf.push(typeof series === 'number' ? series : 0)
-    this.#body.ts.push(0)
-    this.#body.values.push(value)
+    if (typeof series === 'string') this.#unstorable.push({ ordinal: this.#body.length, code: series })
+    this.#body.add(typeof series === 'number' ? series : 0, 0, value)
     this.#lineOf.push(line)
   }
 
@@ -149,7 +143,7 @@ class LineParser {
 
   #seriesOf({ device, measurement, suffix }: LineHead, rawKey: string): number | undefined {
     const metric = `${measurement}.${unescapeName(rawKey)}${suffix}`
-    if (![device, metric].every((name) => isName(name) && !name.includes(NOT_UTF8))) return undefined
+    if (!isDecodedName(device) || !isDecodedName(metric)) return undefined
     const key = `${device}\0${metric}`
     const known = this.#indexOf.get(key)
     if (known !== undefined) return known

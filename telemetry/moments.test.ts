@@ -22,6 +22,15 @@ function momentsOf(values: number[]): Moments {
   return moments
 }
 
+/** Each run stands between two strangers, which must not come along. */
+function momentsOfRuns(runs: number[][]): Moments {
+  const moments = emptyMoments()
+  for (const run of runs) {
+    if (run.length > 0) addRunToMoments(moments, Float64Array.of(1e9, ...run, 1e9), 1, run.length + 1)
+  }
+  return moments
+}
+
 /** Readings around an offset up to 1e9, as telemetry has them: 230 V ± 0.5, epoch seconds ± jitter. */
 const readings = fc
   .tuple(fc.double({ min: -1e9, max: 1e9, noNaN: true }), fc.constantFrom(1e-3, 1, 1e6))
@@ -102,13 +111,31 @@ test('the standard deviation of no values is refused', () => {
   expect(() => standardDeviation(emptyMoments())).toThrow(RangeError)
 })
 
-test('values added in runs come to the same, bit by bit, as one by one', () => {
+test('runs added one after the other agree with decimal arithmetic, wherever they are cut', () => {
   fc.assert(
-    fc.property(fc.array(fc.array(fc.oneof(anyFinite, readings), { maxLength: 20 })), (list) => {
-      const runs = list.map((run) => run.flat())
-      const moments = emptyMoments()
-      for (const run of runs) addRunToMoments(moments, Float64Array.of(1, ...run, 1), 1, run.length + 1)
-      expect(moments).toEqual(momentsOf(runs.flat()))
+    fc.property(readings, fc.array(fc.nat(60), { maxLength: 4 }), (values, cuts) => {
+      const borders = [0, ...cuts.sort((a, b) => a - b), values.length]
+      expectExact(momentsOfRuns(borders.slice(1).map((to, i) => values.slice(borders[i], to))), values)
     }),
   )
+})
+
+test('runs of values, however large, count all of them and end in no NaN or Infinity', () => {
+  fc.assert(
+    fc.property(fc.array(fc.array(anyFinite, { maxLength: 20 }), { minLength: 1 }), (runs) => {
+      const { count, mean, m2 } = momentsOfRuns(runs)
+      expect(count).toBe(runs.flat().length)
+      expect([mean, m2].every(Number.isFinite)).toBe(true)
+      expect(m2).toBeGreaterThanOrEqual(0)
+    }),
+  )
+})
+
+test.each([
+  ['a constant', [0.1, 0.1, 0.1], 0.1, 0],
+  ['a constant on a huge offset', [1e15 + 1, 1e15 + 1], 1e15 + 1, 0],
+  ['squares that overflow', [1e200, -1e200], 0, Math.sqrt(Number.MAX_VALUE)],
+])('a run of %s', (_, values, mean, std) => {
+  const moments = momentsOfRuns([values])
+  expect([moments.mean, standardDeviation(moments)]).toEqual([mean, std])
 })

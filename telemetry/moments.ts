@@ -22,26 +22,36 @@ export function addToMoments(moments: Moments, value: number): void {
   moments.m2 = m2
 }
 
-/** Adds the values from `start` to `end` in place, one after the other: what `addToMoments` for each comes to. */
+/** Adds the values from `start` to `end`, at least one, in place. */
 export function addRunToMoments(moments: Moments, values: Float64Array, start: number, end: number): void {
-  let { count, mean, m2 } = moments
+  const run = momentsOfRun(values, start, end)
+  if (Number.isFinite(run.m2)) {
+    const { count, mean, m2 } = mergeMoments(moments, run)
+    moments.count = count
+    moments.mean = mean
+    moments.m2 = m2
+  } else for (let i = start; i < end; i += 1) addToMoments(moments, values[i]!)
+}
+
+/**
+ * In two passes, the second around the mean that the first one found: a division a run instead of one a value, and
+ * more exact. Chan, Golub, LeVeque: Algorithms for computing the sample variance (1983). Not finite where squares
+ * overflow.
+ */
+function momentsOfRun(values: Float64Array, start: number, end: number): Moments {
+  const count = end - start
+  let sum = 0
+  for (let i = start; i < end; i += 1) sum += values[i]!
+  const centre = sum / count
+  let deviations = 0
+  let squares = 0
   for (let i = start; i < end; i += 1) {
-    const value = values[i]!
-    const delta = value - mean
-    const nextMean = mean + delta / (count + 1)
-    const nextM2 = m2 + delta * (value - nextMean)
-    if (!Number.isFinite(nextM2)) {
-      Object.assign(moments, { count, mean, m2 })
-      for (let k = i; k < end; k += 1) addToMoments(moments, values[k]!)
-      return
-    }
-    count += 1
-    mean = nextMean
-    m2 = nextM2
+    const deviation = values[i]! - centre
+    deviations += deviation
+    squares += deviation * deviation
   }
-  moments.count = count
-  moments.mean = mean
-  moments.m2 = m2
+  const mean = centre + deviations / count
+  return { count, mean, m2: Math.max(0, squares - (deviations * deviations) / count) }
 }
 
 /** The moments of both samples together. Chan, Golub, LeVeque: Updating formulae for variances (1979). */

@@ -1,45 +1,47 @@
-const FIRST_CAPACITY = 8
-
-/** A growing list of values that is sorted when somebody looks. */
+/**
+ * A growing list of values that is sorted when somebody looks. A plain array, which grows on the heap: each growth
+ * of a typed one is a buffer of its own, which costs more than adding all that it holds.
+ */
 export class Level {
-  #values: Float64Array = new Float64Array(FIRST_CAPACITY)
+  #values: number[] = []
   #sorted = true
-  length = 0
 
   static of(sorted: Float64Array): Level {
     const level = new Level()
-    level.#values = sorted
-    level.length = sorted.length
+    level.#values = Array.from(sorted)
     return level
   }
 
+  get length(): number {
+    return this.#values.length
+  }
+
+  /** At most: the engine grows an array by half and 16. */
   get bytes(): number {
-    return this.#values.byteLength
+    return 8 * (1.5 * this.length + 16)
   }
 
   add(value: number): void {
-    if (this.length === this.#values.length) this.#growTo(this.length + 1)
     if (this.length > 0 && value < this.#values[this.length - 1]!) this.#sorted = false
-    this.#values[this.length] = value
-    this.length += 1
+    this.#values.push(value)
   }
 
   addRun(values: Float64Array, start: number, end: number): void {
-    const length = this.length + end - start
-    if (length > this.#values.length) this.#growTo(length)
-    let last = this.length > 0 ? this.#values[this.length - 1]! : Number.NEGATIVE_INFINITY
-    for (let i = start, at = this.length; i < end; i += 1, at += 1) {
+    const own = this.#values
+    let last = own.length > 0 ? own[own.length - 1]! : Number.NEGATIVE_INFINITY
+    for (let i = start; i < end; i += 1) {
       const value = values[i]!
       if (value < last) this.#sorted = false
-      this.#values[at] = value
+      own.push(value)
       last = value
     }
-    this.length = length
   }
 
   sorted(): Float64Array {
-    const values = this.#values.subarray(0, this.length)
-    if (!this.#sorted) values.sort()
+    const values = Float64Array.from(this.#values)
+    if (this.#sorted) return values
+    values.sort()
+    this.#values = Array.from(values)
     this.#sorted = true
     return values
   }
@@ -49,20 +51,6 @@ export class Level {
     const values = this.sorted()
     const odd = values.length % 2
     for (let i = odd + offset; i < values.length; i += 2) upper.add(values[i]!)
-    this.length = odd
-  }
-
-  /** Gives back memory that a level needed before those above it came; keeps it where it will be used again. */
-  shrinkTo(room: number): void {
-    if (this.#values.length > 2 * room) this.#values = this.#values.slice(0, room)
-  }
-
-  /** By doubling, so that the cost a value stays constant. */
-  #growTo(length: number): void {
-    let capacity = Math.max(FIRST_CAPACITY, this.#values.length)
-    while (capacity < length) capacity *= 2
-    const grown = new Float64Array(capacity)
-    grown.set(this.#values)
-    this.#values = grown
+    this.#values.length = odd
   }
 }

@@ -70,7 +70,7 @@ export class Sketch {
     const added = other.#count
     other.#levels.forEach((level, h) => {
       while (this.#levels.length <= h) this.#levels.push(new Level())
-      for (const value of level.sorted().slice()) this.#levels[h]!.add(value)
+      for (const value of level.sorted()) this.#levels[h]!.add(value)
     })
     this.#count += added
     this.#compress()
@@ -124,7 +124,6 @@ export class Sketch {
         continue
       }
       level.moveHalf(this.#levels[h + 1]!, this.#random() < 0.5 ? 0 : 1)
-      level.shrinkTo(this.#capacityOf(h) + 1)
     }
   }
 

@@ -2,9 +2,9 @@
 export const PRECISIONS = ['ms', 's', 'us', 'ns'] as const
 export type Precision = (typeof PRECISIONS)[number]
 
-const ISO_8601 =
+export const ISO_8601 =
   /^(\d{4})-(\d{2})-(\d{2})(?:T(\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?(Z|[+-]\d{2}(?::?\d{2})?)?)?$/
-const INTEGER = /^-?\d{1,20}$/
+export const INTEGER = /^-?\d{1,20}$/
 /** The calendar repeats after 400 years. Shifted by these, a year below 100 is not taken for one of the 1900s. */
 const YEARS_400_MS = 146_097 * 86_400_000
 const UNITS_PER_MS: Record<Precision, bigint> = { ms: 1n, s: 1n, us: 1_000n, ns: 1_000_000n }

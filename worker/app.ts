@@ -1,12 +1,17 @@
 import { Hono } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { adminRoute } from './admin/admin-route.ts'
-import { alertRoutes } from './alerting/alert-routes.ts'
+import { alertRulesRoute } from './alerting/alert-rules-route.ts'
+import { alertsRoute } from './alerting/alerts-route.ts'
 import { deliveryRoutes } from './alerting/delivery-routes.ts'
-import { webhookRoutes } from './alerting/webhook-routes.ts'
+import { webhooksRoute } from './alerting/webhooks-route.ts'
 import type { AppEnv } from './app-env.ts'
+import { healthRoute } from './health-route.ts'
 import { influxProbes, influxRoute } from './ingest/influx-route.ts'
 import { ingestRoute } from './ingest/ingest-route.ts'
+import { otlpRoute } from './ingest/otlp-route.ts'
+import { docsRoute } from './openapi/docs-route.ts'
+import { openApiRoute } from './openapi/openapi-route.ts'
 import { Problem, renderProblem, toProblem } from './problem.ts'
 import { anomaliesRoute } from './query/anomalies-route.ts'
 import { batchesRoute } from './query/batches-route.ts'
@@ -17,8 +22,6 @@ import { usageRoute } from './query/usage-route.ts'
 import { discardUnread } from './unread-body.ts'
 import { requestDeadline } from './within-deadline.ts'
 
-const VERSION = '0.1.0'
-
 export const app = new Hono<AppEnv>()
 
 app.onError((error, c) => {
@@ -26,18 +29,27 @@ app.onError((error, c) => {
 })
 
 app.notFound((c) => {
-  const served = app.routes.some(
-    ({ path, method }) => method !== 'ALL' && path !== '/*' && matches(path, c.req.path),
-  )
-  const problem = served
-    ? new Problem('method_not_allowed', `${c.req.method} is not served here; see the API reference.`)
-    : new Problem('not_found', 'There is nothing at this address; check the path and the id.')
-  return renderProblem(c, problem)
+  const methods = methodsAt(c.req.path)
+  if (methods.length === 0) {
+    const detail = 'There is nothing at this address; check the path and the id.'
+    return renderProblem(c, new Problem('not_found', detail))
+  }
+  c.header('Allow', methods.join(', '))
+  const detail = `${c.req.method} is not served here; see the API reference.`
+  return renderProblem(c, new Problem('method_not_allowed', detail))
 })
 
+/** The methods that are served at an address, as `Allow` lists them. */
+function methodsAt(address: string): string[] {
+  const served = app.routes.filter(
+    ({ path, method }) => method !== 'ALL' && path !== '/*' && matches(path, address),
+  )
+  return [...new Set(served.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method])))]
+}
+
 /** Whether a route's path, such as `/v1/metrics/:id/windows`, fits an address. */
-function matches(route: string, path: string): boolean {
-  const parts = path.replace(/\/$/, '').split('/')
+function matches(route: string, address: string): boolean {
+  const parts = address.split('/')
   const routeParts = route.split('/')
   return (
     parts.length === routeParts.length &&
@@ -47,17 +59,21 @@ function matches(route: string, path: string): boolean {
 
 app.use(discardUnread)
 app.use(requestDeadline)
-app.get('/v1/health', (c) => c.json({ status: 'ok', time: new Date().toISOString(), version: VERSION }))
+app.route('/v1/health', healthRoute)
 app.route('/v1/ingest', ingestRoute)
 app.route('/api/v2', influxRoute)
 app.route('/', influxProbes)
+app.route('/otlp/v1', otlpRoute)
 app.route('/v1/batches', batchesRoute)
 app.route('/v1/devices', devicesRoute)
 app.route('/v1/metrics', metricsRoute)
 app.route('/v1/anomalies', anomaliesRoute)
 app.route('/v1/usage', usageRoute)
 app.route('/v1/status', statusRoute)
-app.route('/v1', alertRoutes)
-app.route('/v1', webhookRoutes)
+app.route('/v1/alert-rules', alertRulesRoute)
+app.route('/v1/alerts', alertsRoute)
+app.route('/v1/webhooks', webhooksRoute)
 app.route('/v1', deliveryRoutes)
 app.route('/admin', adminRoute)
+app.route('/v1/openapi.json', openApiRoute(app))
+app.route('/v1/docs', docsRoute)

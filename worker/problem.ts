@@ -1,10 +1,13 @@
 import type { Context } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import * as v from 'valibot'
 import type { Fault } from '../telemetry/batch-refusal.ts'
+import { REJECTION_CODES } from '../telemetry/rejection.ts'
 import { errorFields, log } from './log.ts'
+import { component, told } from './openapi/fields.ts'
 
 /** Status and title of each stable error code. */
-const PROBLEMS = {
+export const PROBLEMS = {
   invalid_json: [400, 'The body is not valid JSON'],
   validation_failed: [400, 'The request is malformed'],
   invalid_parameter: [400, 'A query parameter is invalid'],
@@ -26,6 +29,48 @@ const PROBLEMS = {
 } satisfies Record<string, [ContentfulStatusCode, string]>
 
 export type ProblemCode = keyof typeof PROBLEMS
+
+const isProblemCode = (code: string): code is ProblemCode => code in PROBLEMS
+
+export const RejectedFor = component(
+  'RejectionCode',
+  v.picklist(REJECTION_CODES),
+  'Why one datapoint of a well-formed batch was not stored.',
+)
+
+const FaultBody = component(
+  'Fault',
+  v.object({
+    path: told(v.string(), 'Where in the request, such as `series[0].points[3][1]`; empty: all of it.'),
+    code: v.optional(RejectedFor),
+    message: told(v.string(), 'What is wrong there, as a rule to follow.'),
+  }),
+  'One thing wrong with a request.',
+)
+
+export const ProblemBody = component(
+  'Problem',
+  v.object({
+    type: told(v.string(), 'Always `about:blank`: the `code` tells problems apart.'),
+    title: told(v.string(), 'What every problem of this `code` has in common.'),
+    status: told(v.pipe(v.number(), v.integer()), 'The HTTP status.'),
+    detail: told(v.string(), 'One sentence that tells what to do.'),
+    code: told(v.picklist(Object.keys(PROBLEMS).filter(isProblemCode)), 'Stable: made for programs.'),
+    errors: told(
+      v.optional(v.array(FaultBody)),
+      'The first 20 faults, where the request itself is at fault.',
+    ),
+  }),
+  'Why a request was not served (RFC 9457).',
+  {
+    type: 'about:blank',
+    title: 'The request is malformed',
+    status: 400,
+    detail: 'The batch is malformed; correct what "errors" lists and send it again.',
+    code: 'validation_failed',
+    errors: [{ path: 'series[0].points[3][1]', message: 'must be a finite number or null' }],
+  },
+)
 
 const RETRY_AFTER_SECONDS = 5
 
@@ -79,7 +124,7 @@ export function statusOf(c: Context, { code, retryAfterSeconds }: Problem): Cont
 export function renderProblem(c: Context, problem: Problem): Response {
   const [, title] = PROBLEMS[problem.code]
   const status = statusOf(c, problem)
-  const body = {
+  const body: v.InferOutput<typeof ProblemBody> = {
     type: 'about:blank',
     title,
     status,

@@ -1,6 +1,6 @@
 import type { Context } from 'hono'
 import * as v from 'valibot'
-import { MAX_FAULTS } from '../telemetry/batch-refusal.ts'
+import { type Fault, MAX_FAULTS } from '../telemetry/batch-refusal.ts'
 import { readBounded } from './ingest/read-body.ts'
 import { Problem } from './problem.ts'
 
@@ -12,15 +12,20 @@ export async function requestJson<Schema extends v.GenericSchema>(
   c: Context,
   schema: Schema,
 ): Promise<v.InferOutput<Schema>> {
-  const result = v.safeParse(schema, await readJson(c.req.raw))
+  const body = await readJson(c.req.raw)
+  // To valibot a list is an object, too.
+  if (Array.isArray(body)) throw malformed([{ path: '', message: 'must be a JSON object' }])
+  const result = v.safeParse(schema, body)
   if (result.success) return result.output
-  throw new Problem('validation_failed', 'The request is malformed; correct what "errors" lists.', {
-    errors: result.issues.slice(0, MAX_FAULTS).map((issue) => ({
-      path: v.getDotPath(issue) ?? '',
-      message: issue.message,
-    })),
-  })
+  throw malformed(
+    result.issues
+      .slice(0, MAX_FAULTS)
+      .map((issue) => ({ path: v.getDotPath(issue) ?? '', message: issue.message })),
+  )
 }
+
+const malformed = (errors: Fault[]) =>
+  new Problem('validation_failed', 'The request is malformed; correct what "errors" lists.', { errors })
 
 async function readJson(request: Request): Promise<unknown> {
   try {

@@ -2,7 +2,10 @@ import type { Context, MiddlewareHandler } from 'hono'
 import type { Authorization, Scope } from '../durable-objects/tenant-config.ts'
 import { type ParsedKey, parseKey } from './api-key.ts'
 import type { AppEnv } from './app-env.ts'
-import { Problem } from './problem.ts'
+import { describedBy } from './openapi/description.ts'
+import { problemResponses } from './openapi/problem-responses.ts'
+import { keyWith } from './openapi/security.ts'
+import { Problem, type ProblemCode } from './problem.ts'
 import { withinDeadline } from './within-deadline.ts'
 
 /** The key of a request, if it reads like one of ours; nobody has been asked whether it is in force. */
@@ -27,14 +30,26 @@ export function refusal(code: Exclude<Authorization, 'ok'>): Problem {
   return new Problem(code, details[code])
 }
 
+/** What a request may meet for its key. */
+export const KEY_PROBLEMS = [
+  'missing_api_key',
+  'invalid_api_key',
+  'insufficient_scope',
+  'tenant_suspended',
+  'unavailable',
+] as const satisfies ProblemCode[]
+
 /** Lets requests pass whose key has one of `scopes`, by asking the tenant's control object; sets `tenantId`. */
 export function requireScope(...scopes: Scope[]): MiddlewareHandler<AppEnv> {
-  return async function requireScope(c, next) {
-    const { tenantId, hash } = keyOf(c)
-    const control = c.env.TENANT_CONTROL.getByName(tenantId)
-    const authorization = await withinDeadline(control.authorize(hash, scopes))
-    if (authorization !== 'ok') throw refusal(authorization)
-    c.set('tenantId', tenantId)
-    await next()
-  }
+  return describedBy(
+    () => ({ security: keyWith(scopes), responses: problemResponses(KEY_PROBLEMS) }),
+    async function requireScope(c, next) {
+      const { tenantId, hash } = keyOf(c)
+      const control = c.env.TENANT_CONTROL.getByName(tenantId)
+      const authorization = await withinDeadline(control.authorize(hash, scopes))
+      if (authorization !== 'ok') throw refusal(authorization)
+      c.set('tenantId', tenantId)
+      await next()
+    },
+  )
 }

@@ -54,7 +54,7 @@ const random = seededRandom(1)
  */
 export function ingestOnce(shard: ShardState, plain: Uint8Array, receivedAt: number): number {
   const sha256 = createHash('sha256').update(plain).digest()
-  const batch = parseJsonBatch(new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(plain))
+  const batch = parseJsonBatch(plain)
   const batchId = batch.batchId ?? `sha256-${sha256.toString('hex')}`
   const { columns, rejected } = judgeBatch(batch, receivedAt)
   homeShardOf(batch, SHARDS)

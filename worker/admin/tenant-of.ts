@@ -1,16 +1,12 @@
 import type { Context } from 'hono'
-import * as v from 'valibot'
-import { isName } from '../../telemetry/name.ts'
 import type { AppEnv } from '../app-env.ts'
 import { database, query } from '../database.ts'
-import { notFound, pathId } from '../query/parameters.ts'
+import { notFound } from '../query/parameters.ts'
 import { findTenant, type TenantRow } from './admin-sql.ts'
 
-export const Name = v.custom<string>(isName, 'must be 1 to 128 characters of text without control characters')
-
-/** The tenant that the path names; 404 when there is none. */
-export async function tenantOf(c: Context<AppEnv>): Promise<TenantRow> {
-  const row = await query(findTenant(database(c.env), pathId(c)))
+/** The tenant with this id; 404 when there is none. */
+export async function tenantOf(c: Context<AppEnv>, id: string): Promise<TenantRow> {
+  const row = await query(findTenant(database(c.env), id))
   if (row === undefined) throw notFound()
   return row
 }

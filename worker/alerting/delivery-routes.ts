@@ -1,80 +1,145 @@
 import { and, eq, sql } from 'drizzle-orm'
-import { type Context, Hono } from 'hono'
+import { Hono } from 'hono'
 import * as v from 'valibot'
 import { webhookDeliveries } from '../../migrations/schema.ts'
 import type { AppEnv } from '../app-env.ts'
 import { database, query } from '../database.ts'
-import { cursorOf, InstantCursor, limitOf, notFound, page, pathId } from '../query/parameters.ts'
+import { component, Id, Instant, pageOf, told } from '../openapi/fields.ts'
+import { operation } from '../openapi/operation.ts'
+import { cursorOf, InstantAndIdCursor, idOf, Limit, notFound, page } from '../query/parameters.ts'
 import { requireScope } from '../tenant-auth.ts'
 import { webhookOf } from './webhook-of.ts'
 
-/** What goes to webhooks. The ML service sends it. */
-export const deliveryRoutes = new Hono<AppEnv>()
-  .post('/webhooks/:id/test', requireScope('manage'), sendTest)
-  .get('/webhooks/:id/deliveries', requireScope('read'), listDeliveries)
-  .post('/deliveries/:id/retry', requireScope('manage'), retryDelivery)
+const Attempt = component(
+  'DeliveryAttempt',
+  v.object({
+    at: told(v.string(), 'When it began, ISO 8601.'),
+    status: told(v.nullable(v.pipe(v.number(), v.integer())), 'The HTTP status; null: there was no answer.'),
+    duration_ms: v.number(),
+    error: told(v.nullable(v.string()), 'Why it failed.'),
+  }),
+  'One try to deliver.',
+)
+const Delivery = component(
+  'Delivery',
+  v.object({
+    id: told(Id, 'The `webhook-id` of every attempt.'),
+    webhook_id: Id,
+    type: told(
+      v.string(),
+      'What it tells: `alert.opened`, `alert.resolved`, `device.silent`, `device.recovered` or `webhook.test`.',
+    ),
+    state: v.picklist(['pending', 'delivered', 'failed']),
+    next_attempt_at: told(v.nullable(Instant), 'When it is tried next; null: it is not.'),
+    attempts: v.array(Attempt),
+  }),
+  'A message to a webhook.',
+  {
+    id: 'e1f20314-2536-4758-9a6b-8c9daebfc0d1',
+    webhook_id: 'd0c1b2a3-9485-4766-8857-a9b8c7d6e5f4',
+    type: 'alert.opened',
+    state: 'delivered',
+    next_attempt_at: null,
+    attempts: [{ at: '2026-01-08T12:06:31.500Z', status: 204, duration_ms: 83, error: null }],
+  },
+)
 
-async function sendTest(c: Context<AppEnv>) {
-  const { tenantId, id } = await webhookOf(c)
-  const now = new Date()
-  const deliveryId = crypto.randomUUID()
-  const [row] = await query(
-    database(c.env)
-      .insert(webhookDeliveries)
-      .values({
-        tenantId,
-        id: deliveryId,
-        webhookId: id,
-        eventKey: `test:${deliveryId}`,
-        type: 'webhook.test',
-        body: JSON.stringify({
+const sendTest = operation(
+  {
+    operationId: 'testWebhook',
+    tag: 'Webhooks',
+    summary: 'Send a test message',
+    description:
+      'A `webhook.test` message goes to the webhook like any other; while it is disabled, messages wait.',
+    params: idOf('webhook'),
+    status: 202,
+    answer: Delivery,
+    returns: 'The delivery, on its way.',
+  },
+  async (c, given) => {
+    const { tenantId, id } = await webhookOf(c, given.params.id)
+    const now = new Date()
+    const deliveryId = crypto.randomUUID()
+    const [row] = await query(
+      database(c.env)
+        .insert(webhookDeliveries)
+        .values({
+          tenantId,
+          id: deliveryId,
+          webhookId: id,
+          eventKey: `test:${deliveryId}`,
           type: 'webhook.test',
-          timestamp: now.toISOString(),
-          data: { webhook_id: id },
-        }),
-        nextAttemptAt: now,
-      })
-      .returning(),
-  )
-  return c.json(deliveryView(row!), 202)
-}
+          body: JSON.stringify({
+            type: 'webhook.test',
+            timestamp: now.toISOString(),
+            data: { webhook_id: id },
+          }),
+          nextAttemptAt: now,
+        })
+        .returning(),
+    )
+    return deliveryView(row!)
+  },
+)
 
-async function listDeliveries(c: Context<AppEnv>) {
-  const limit = limitOf(c)
-  const after = cursorOf(c, v.tuple([InstantCursor, v.pipe(v.string(), v.uuid())]))
-  const { tenantId, id } = await webhookOf(c)
-  // Ordered by the millisecond that the cursor carries: finer digits would show a row twice.
-  const createdAt = sql`date_trunc('milliseconds', ${webhookDeliveries.createdAt})`
-  const rows = await query(
-    database(c.env)
-      .select()
-      .from(webhookDeliveries)
-      .where(
-        and(
-          eq(webhookDeliveries.tenantId, tenantId),
-          eq(webhookDeliveries.webhookId, id),
-          after && sql`(${createdAt}, ${webhookDeliveries.id}) < (${after[0]}, ${after[1]})`,
-        ),
-      )
-      .orderBy(sql`${createdAt} desc`, sql`${webhookDeliveries.id} desc`)
-      .limit(limit + 1),
-  )
-  return c.json(page(rows, limit, deliveryView, (row) => [row.createdAt.getTime(), row.id]))
-}
+const listDeliveries = operation(
+  {
+    operationId: 'listDeliveries',
+    tag: 'Webhooks',
+    summary: 'List the deliveries of a webhook',
+    description: 'With every attempt, newest first.',
+    params: idOf('webhook'),
+    query: v.object({ limit: Limit, cursor: cursorOf(InstantAndIdCursor) }),
+    answer: pageOf('DeliveryPage', Delivery),
+    returns: 'A page of deliveries.',
+  },
+  async (c, { params, query: { limit, cursor: after } }) => {
+    const { tenantId, id } = await webhookOf(c, params.id)
+    // Ordered by the millisecond that the cursor carries: finer digits would show a row twice.
+    const createdAt = sql`date_trunc('milliseconds', ${webhookDeliveries.createdAt})`
+    const rows = await query(
+      database(c.env)
+        .select()
+        .from(webhookDeliveries)
+        .where(
+          and(
+            eq(webhookDeliveries.tenantId, tenantId),
+            eq(webhookDeliveries.webhookId, id),
+            after && sql`(${createdAt}, ${webhookDeliveries.id}) < (${after[0]}, ${after[1]})`,
+          ),
+        )
+        .orderBy(sql`${createdAt} desc`, sql`${webhookDeliveries.id} desc`)
+        .limit(limit + 1),
+    )
+    return page(rows, limit, deliveryView, (row) => [row.createdAt.getTime(), row.id])
+  },
+)
 
-async function retryDelivery(c: Context<AppEnv>) {
-  const [row] = await query(
-    database(c.env)
-      .update(webhookDeliveries)
-      .set({ state: 'pending', nextAttemptAt: new Date() })
-      .where(and(eq(webhookDeliveries.tenantId, c.get('tenantId')), eq(webhookDeliveries.id, pathId(c))))
-      .returning(),
-  )
-  if (row === undefined) throw notFound()
-  return c.json(deliveryView(row), 202)
-}
+const retryDelivery = operation(
+  {
+    operationId: 'retryDelivery',
+    tag: 'Webhooks',
+    summary: 'Send a delivery again',
+    description: 'Now, with the same `webhook-id`, whatever became of it before.',
+    params: idOf('delivery'),
+    status: 202,
+    answer: Delivery,
+    returns: 'The delivery, on its way.',
+  },
+  async (c, { params: { id } }) => {
+    const [row] = await query(
+      database(c.env)
+        .update(webhookDeliveries)
+        .set({ state: 'pending', nextAttemptAt: new Date() })
+        .where(and(eq(webhookDeliveries.tenantId, c.get('tenantId')), eq(webhookDeliveries.id, id)))
+        .returning(),
+    )
+    if (row === undefined) throw notFound()
+    return deliveryView(row)
+  },
+)
 
-function deliveryView(row: typeof webhookDeliveries.$inferSelect) {
+function deliveryView(row: typeof webhookDeliveries.$inferSelect): v.InferOutput<typeof Delivery> {
   return {
     id: row.id,
     webhook_id: row.webhookId,
@@ -84,3 +149,9 @@ function deliveryView(row: typeof webhookDeliveries.$inferSelect) {
     attempts: row.attempts,
   }
 }
+
+/** What goes to webhooks. The ML service sends it. */
+export const deliveryRoutes = new Hono<AppEnv>()
+  .post('/webhooks/:id/test', requireScope('manage'), sendTest)
+  .get('/webhooks/:id/deliveries', requireScope('read'), listDeliveries)
+  .post('/deliveries/:id/retry', requireScope('manage'), retryDelivery)

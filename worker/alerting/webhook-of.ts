@@ -3,15 +3,15 @@ import type { Context } from 'hono'
 import { webhookEndpoints } from '../../migrations/schema.ts'
 import type { AppEnv } from '../app-env.ts'
 import { database, query } from '../database.ts'
-import { notFound, pathId } from '../query/parameters.ts'
+import { notFound } from '../query/parameters.ts'
 
-/** The tenant's webhook that the path names; 404 when there is none. */
-export async function webhookOf(c: Context<AppEnv>) {
+/** The tenant's webhook with this id; 404 when there is none. */
+export async function webhookOf(c: Context<AppEnv>, id: string) {
   const [row] = await query(
     database(c.env)
       .select()
       .from(webhookEndpoints)
-      .where(and(eq(webhookEndpoints.tenantId, c.get('tenantId')), eq(webhookEndpoints.id, pathId(c)))),
+      .where(and(eq(webhookEndpoints.tenantId, c.get('tenantId')), eq(webhookEndpoints.id, id))),
   )
   if (row === undefined) throw notFound()
   return row

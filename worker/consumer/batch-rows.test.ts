@@ -20,8 +20,8 @@ function batch(
     value,
     unit: `u${receivedAt}`,
   }))
-  const body = parseJsonBatch(JSON.stringify({ datapoints }))
-  const { columns } = groupBySeries(body, new Uint8Array(points.length))
+  const body = parseJsonBatch(Buffer.from(JSON.stringify({ datapoints })))
+  const { columns } = groupBySeries(body)
   return { batchId, r2Key: `raw/${TENANT}/${batchId}`, shard: 0, receivedAt, rejected: 0, columns }
 }
 
@@ -86,8 +86,13 @@ describe('batchRows', () => {
     ])
     expect(rows.devices.externalId.sort()).toEqual(['a', 'b'])
     const a = rows.metrics.id.indexOf(metricIdOf(TENANT, 'a', 'm'))
-    expect([rows.metrics.lastMs[a], rows.metrics.unit[a]]).toEqual([7, 'u20'])
-    expect(rows.metrics.unitVersion[a]).toBe(versionOf(20, 'x'))
+    expect(rows.metrics.lastMs[a]).toBe(7)
+    const version = versionOf(20, 'x')
+    expect(rows.metrics.unit[a]).toEqual({
+      last: { unit: 'u20', version },
+      previous: { unit: 'u10', version: versionOf(10, 'y') },
+      since: version,
+    })
     expect(rows.devices.lastSeenMs).toEqual([20, 20])
   })
 

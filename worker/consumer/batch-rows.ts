@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { deviceIdOf, metricIdOf } from '../../telemetry/series-id.ts'
 import type { LoadedBatch } from './load-batch.ts'
+import { type UnitRecord, withUnit } from './unit-record.ts'
 
 /**
  * Columns of the rows that a group of batches becomes; each device, metric and datapoint once, all in the order
@@ -12,9 +13,8 @@ export interface BatchRows {
     id: string[]
     deviceId: string[]
     name: string[]
-    unit: (string | null)[]
-    /** The version of the batch that gave the unit; 0 where none did. */
-    unitVersion: number[]
+    /** undefined: no batch named one. */
+    unit: (UnitRecord | undefined)[]
     lastMs: number[]
   }
   /** `metric` is an index into `metrics.id`. */
@@ -46,7 +46,7 @@ export function batchRows(tenantId: string, batches: LoadedBatch[]): BatchRows {
       const key = `${device}\0${metric}`
       const known = metrics.get(key) ?? newMetric(metrics.size, tenantId, device, metric, deviceId)
       metrics.set(key, known)
-      if (unit !== null && version >= known.unitVersion) Object.assign(known, { unit, unitVersion: version })
+      if (unit !== null) known.unit = withUnit(known.unit, { unit, version })
       const to = columns.offsets[s + 1]!
       known.lastMs = Math.max(known.lastMs, columns.ts[to - 1]!)
       for (let i = columns.offsets[s]!; i < to; i += 1)
@@ -70,7 +70,6 @@ export function batchRows(tenantId: string, batches: LoadedBatch[]): BatchRows {
       deviceId: metricRows.map(({ deviceId }) => deviceId),
       name: metricRows.map(({ name }) => name),
       unit: metricRows.map(({ unit }) => unit),
-      unitVersion: metricRows.map(({ unitVersion }) => unitVersion),
       lastMs: metricRows.map(({ lastMs }) => lastMs),
     },
     datapoints: all.reduced(rank),
@@ -82,14 +81,13 @@ interface Metric {
   id: string
   deviceId: string
   name: string
-  unit: string | null
-  unitVersion: number
+  unit: UnitRecord | undefined
   lastMs: number
 }
 
 function newMetric(index: number, tenantId: string, device: string, name: string, deviceId: string): Metric {
   const id = metricIdOf(tenantId, device, name)
-  return { index, id, deviceId, name, unit: null, unitVersion: 0, lastMs: Number.NEGATIVE_INFINITY }
+  return { index, id, deviceId, name, unit: undefined, lastMs: Number.NEGATIVE_INFINITY }
 }
 
 /** One statement may not touch a row twice (SQLSTATE 21000), so repeats are reduced to the highest version first. */

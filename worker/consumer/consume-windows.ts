@@ -65,14 +65,7 @@ function statements(sql: Sql, tenantId: string, shard: number, { windows, usage 
 /** Windows may arrive before their batches: they bring their device and metric along. */
 function seriesRows(tenantId: string, windows: FlushedWindow[]): Pick<BatchRows, 'devices' | 'metrics'> {
   const devices: BatchRows['devices'] = { id: [], externalId: [], lastSeenMs: [] }
-  const metrics: BatchRows['metrics'] = {
-    id: [],
-    deviceId: [],
-    name: [],
-    unit: [],
-    unitVersion: [],
-    lastMs: [],
-  }
+  const metrics: BatchRows['metrics'] = { id: [], deviceId: [], name: [], unit: [], lastMs: [] }
   for (const [device, ofDevice] of Map.groupBy(windows, ({ name }) => name.device)) {
     const deviceId = deviceIdOf(tenantId, device)
     devices.id.push(deviceId)
@@ -82,8 +75,7 @@ function seriesRows(tenantId: string, windows: FlushedWindow[]): Pick<BatchRows,
       metrics.id.push(metricIdOf(tenantId, device, metric))
       metrics.deviceId.push(deviceId)
       metrics.name.push(metric)
-      metrics.unit.push(ofMetric.at(-1)!.name.unit)
-      metrics.unitVersion.push(0) // gives way to any batch's
+      metrics.unit.push(undefined) // a window cannot tell which batch named it
       metrics.lastMs.push(lastOf(ofMetric))
     }
   }

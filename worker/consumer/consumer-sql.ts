@@ -36,25 +36,54 @@ export function insertNewDevices(sql: Sql, tenantId: string, rows: BatchRows['de
   )
 }
 
-/** The unit of the batch received last stays, whatever is delivered again. */
-export function upsertMetrics(sql: Sql, tenantId: string, rows: BatchRows['metrics']) {
+/** Whether a batch that named `unit` changes what a metric keeps of such batches: see `unit-record.ts`. */
+const TEACHES = (unit: string, version: string) =>
+  `(${version} > metrics.previous_unit_version and (${version} > metrics.unit_version
+     or ${version} < metrics.unit_since or ${unit} <> metrics.unit))`
+
+/** Picks the last unit, the one before, and the first batch after that, of those kept and those that come. */
+export function upsertMetrics(sql: Sql, tenantId: string, { unit, ...rows }: BatchRows['metrics']) {
   return sql.query(
-    `insert into metrics (tenant_id, id, device_id, name, unit, unit_version, last_ts)
-     select $1, m.id, m.device_id, m.name, m.unit, m.unit_version, ${TO_INSTANT('m.last_ts')}
-     from unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::int8[], $7::int8[])
-       as m (id, device_id, name, unit, unit_version, last_ts)
+    `insert into metrics (tenant_id, id, device_id, name, unit, unit_version, unit_since, previous_unit,
+       previous_unit_version, last_ts)
+     select $1, m.id, m.device_id, m.name, m.unit, m.unit_version, m.unit_since, m.previous_unit,
+       m.previous_unit_version, ${TO_INSTANT('m.last_ts')}
+     from unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::int8[], $7::int8[], $8::text[], $9::int8[],
+       $10::int8[])
+       as m (id, device_id, name, unit, unit_version, unit_since, previous_unit, previous_unit_version, last_ts)
      order by m.id
      on conflict (tenant_id, id) do update
-       set unit = case when excluded.unit_version > metrics.unit_version then excluded.unit else metrics.unit end,
-         unit_version = greatest(metrics.unit_version, excluded.unit_version),
-         last_ts = greatest(metrics.last_ts, excluded.last_ts)
-     where coalesce(metrics.last_ts < excluded.last_ts, true) or metrics.unit_version < excluded.unit_version`,
+       set last_ts = greatest(metrics.last_ts, excluded.last_ts),
+         (unit, unit_version, unit_since, previous_unit, previous_unit_version) = (
+           with seen (unit, version) as (values
+             (metrics.unit, metrics.unit_version), (metrics.unit, metrics.unit_since),
+             (metrics.previous_unit, metrics.previous_unit_version),
+             (excluded.unit, excluded.unit_version), (excluded.unit, excluded.unit_since),
+             (excluded.previous_unit, excluded.previous_unit_version)),
+           last as (select unit, version from seen where unit is not null
+             order by version desc, unit collate "C" desc limit 1),
+           previous as (select seen.unit, seen.version from seen join last on seen.unit <> last.unit
+             order by seen.version desc, seen.unit collate "C" desc limit 1)
+           select last.unit, coalesce(last.version, 0),
+             coalesce((select min(version) from seen
+               where unit = last.unit and version > coalesce(previous.version, 0)), last.version, 0),
+             previous.unit, coalesce(previous.version, 0)
+           from (select) as always left join last on true left join previous on true)
+     where coalesce(metrics.last_ts < excluded.last_ts, true)
+       or ${TEACHES('excluded.unit', 'excluded.unit_version')}
+       or ${TEACHES('excluded.unit', 'excluded.unit_since')}
+       or ${TEACHES('excluded.previous_unit', 'excluded.previous_unit_version')}`,
     [
       tenantId,
       arrayText(rows.id),
       arrayText(rows.deviceId),
-      ...[rows.name, rows.unit],
-      ...[arrayText(rows.unitVersion), arrayText(rows.lastMs)],
+      rows.name,
+      unit.map((record) => record?.last.unit ?? null),
+      arrayText(unit.map((record) => record?.last.version ?? 0)),
+      arrayText(unit.map((record) => record?.since ?? 0)),
+      unit.map((record) => record?.previous?.unit ?? null),
+      arrayText(unit.map((record) => record?.previous?.version ?? 0)),
+      arrayText(rows.lastMs),
     ],
   )
 }

@@ -10,8 +10,8 @@ function rowsOf(devices: number, metricOf: number[]): BatchRows {
   return {
     devices: { id: texts(devices), externalId: texts(devices), lastSeenMs: many(devices) },
     metrics: {
-      ...{ id: texts(metrics), deviceId: texts(metrics), name: texts(metrics), unit: texts(metrics) },
-      ...{ unitVersion: many(metrics), lastMs: many(metrics) },
+      ...{ id: texts(metrics), deviceId: texts(metrics), name: texts(metrics) },
+      ...{ unit: texts(metrics).map(() => undefined), lastMs: many(metrics) },
     },
     datapoints: {
       metric: Int32Array.from(metricOf),

@@ -41,7 +41,10 @@ export function portionsOf(rows: BatchRows, maxBytes = MAX_TRANSACTION_BYTES): P
   }
   const { devices, metrics, datapoints } = rows
   add('devices', devices.id.length, (i) => deviceBytes(devices.externalId[i]!))
-  add('metrics', metrics.id.length, (i) => metricBytes(metrics.name[i]!, metrics.unit[i]!))
+  add('metrics', metrics.id.length, (i) => {
+    const { last, previous } = metrics.unit[i] ?? {}
+    return metricBytes(metrics.name[i]!, last?.unit, previous?.unit)
+  })
   add('datapoints', datapoints.ts.length, (i) =>
     datapoints.metric[i] === datapoints.metric[i - 1] ? DATAPOINT_BYTES : DATAPOINT_BYTES + UUID_BYTES,
   )
@@ -51,15 +54,16 @@ export function portionsOf(rows: BatchRows, maxBytes = MAX_TRANSACTION_BYTES): P
 /** What a batch can add to the body of a transaction, at most. O(series). */
 export function batchBytes({ series, ts }: Columns): number {
   return series.reduce(
-    (sum, { device, metric, unit }) => sum + deviceBytes(device) + metricBytes(metric, unit) + UUID_BYTES,
+    (sum, { device, metric, unit }) =>
+      sum + deviceBytes(device) + metricBytes(metric, unit ?? '') + UUID_BYTES,
     BATCH_BYTES + ts.length * DATAPOINT_BYTES,
   )
 }
 
 const deviceBytes = (name: string) => UUID_BYTES + textBytes(name) + INSTANT_BYTES
 
-const metricBytes = (name: string, unit: string | null) =>
-  2 * UUID_BYTES + textBytes(name) + textBytes(unit ?? '') + 2 * INSTANT_BYTES
+const metricBytes = (name: string, unit = '', previousUnit = '') =>
+  2 * UUID_BYTES + textBytes(name) + textBytes(unit) + textBytes(previousUnit) + 4 * INSTANT_BYTES
 
 /** Quotes and backslashes are escaped twice: by the text form of an array, and by the JSON around it. */
 const textBytes = (text: string) => Buffer.byteLength(JSON.stringify(JSON.stringify(text))) + 1

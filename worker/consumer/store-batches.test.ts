@@ -18,11 +18,11 @@ function batchOf(count: number, point: (i: number) => [device: string, metric: s
   const points = Array.from({ length: count }, (_, i) => point(i))
   const body = {
     names: points.map(([device, metric]) => ({ device, metric, unit: '"C"' })),
-    seriesOf: points.map((_, i) => i),
-    ts: points.map((_, i) => Date.UTC(2026, 0, 1) + i),
-    values: points.map(([, , value]) => value),
+    seriesOf: Uint32Array.from(points.keys()),
+    ts: Float64Array.from(points, (_, i) => Date.UTC(2026, 0, 1) + i),
+    values: Float64Array.from(points, ([, , value]) => value),
   }
-  const { columns } = groupBySeries(body, new Uint8Array(count))
+  const { columns } = groupBySeries(body)
   return { batchId: 'b', r2Key: `raw/${TENANT}/b`, shard: 0, receivedAt: 1, rejected: 0, columns }
 }
 

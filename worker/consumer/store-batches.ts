@@ -62,7 +62,6 @@ function sliceMetrics({ metrics }: BatchRows, { from, to }: Slice): BatchRows['m
     deviceId: metrics.deviceId.slice(from, to),
     name: metrics.name.slice(from, to),
     unit: metrics.unit.slice(from, to),
-    unitVersion: metrics.unitVersion.slice(from, to),
     lastMs: metrics.lastMs.slice(from, to),
   }
 }

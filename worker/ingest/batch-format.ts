@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto'
 import * as v from 'valibot'
-import { BatchRefusal } from '../../telemetry/batch-refusal.ts'
 import { parseJsonBatch } from '../../telemetry/json-batch.ts'
 import { parseLineProtocol } from '../../telemetry/line-protocol.ts'
-import { isName, NAME_RULE } from '../../telemetry/name.ts'
+import { Name } from '../../telemetry/name.ts'
+import { parseOtlpJson } from '../../telemetry/otlp-json.ts'
+import { parseOtlpProtobuf } from '../../telemetry/otlp-protobuf.ts'
 import type { ParsedBatch } from '../../telemetry/parsed-batch.ts'
 import { PRECISIONS } from '../../telemetry/timestamp.ts'
 
-export const FORMAT_NAMES = ['json', 'line-protocol'] as const
+export const FORMAT_NAMES = ['json', 'line-protocol', 'otlp-json', 'otlp-protobuf'] as const
 export type FormatName = (typeof FORMAT_NAMES)[number]
 
 /** How the bytes of a batch are read: all that one protocol does otherwise than another. */
@@ -25,12 +26,17 @@ export const jsonFormat: BatchFormat = {
   name: 'json',
   params: '',
   contentTypes: ['application/json'],
-  parse: (plain) => parseJsonBatch(decodeUtf8(plain)),
+  parse: parseJsonBatch,
 }
 
 export const LineProtocolParams = v.object({
-  precision: v.optional(v.picklist(PRECISIONS, `must be one of ${PRECISIONS.join(', ')}`), 'ns'),
-  device_tag: v.optional(v.custom<string>(isName, NAME_RULE)),
+  precision: v.pipe(
+    v.optional(v.picklist(PRECISIONS, `must be one of ${PRECISIONS.join(', ')}`), 'ns'),
+    v.description('The unit of timestamps.'),
+  ),
+  device_tag: v.optional(
+    v.pipe(Name, v.description('The tag that names the device; left out: `device`, else `host`.')),
+  ),
 })
 
 export function lineProtocolFormat(params: v.InferOutput<typeof LineProtocolParams>): BatchFormat {
@@ -46,10 +52,26 @@ export function lineProtocolFormat(params: v.InferOutput<typeof LineProtocolPara
   }
 }
 
+export const otlpJsonFormat: BatchFormat = {
+  name: 'otlp-json',
+  params: '',
+  contentTypes: ['application/json'],
+  parse: parseOtlpJson,
+}
+
+export const otlpProtobufFormat: BatchFormat = {
+  name: 'otlp-protobuf',
+  params: '',
+  contentTypes: ['application/x-protobuf'],
+  parse: parseOtlpProtobuf,
+}
+
 /** The format that an archived batch was sent in. */
 export function formatOf({ format, params }: { format: FormatName; params: string }): BatchFormat {
-  if (format === 'json') return jsonFormat
-  return lineProtocolFormat(v.parse(LineProtocolParams, Object.fromEntries(new URLSearchParams(params))))
+  const fixed = [jsonFormat, otlpJsonFormat, otlpProtobufFormat].find(({ name }) => name === format)
+  return (
+    fixed ?? lineProtocolFormat(v.parse(LineProtocolParams, Object.fromEntries(new URLSearchParams(params))))
+  )
 }
 
 /**
@@ -65,12 +87,4 @@ export function ownBatchId(
   if (timedByArrival) return `random-${uuid()}`
   if (name === 'json') return `sha256-${sha256}`
   return `sha256-${createHash('sha256').update(`${name}?${params}\n${sha256}`).digest('hex')}`
-}
-
-function decodeUtf8(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes)
-  } catch {
-    throw new BatchRefusal('invalid_json', 'The body is not valid UTF-8; send one JSON object in UTF-8.')
-  }
 }

@@ -1,4 +1,5 @@
 import { Problem, unavailable } from '../problem.ts'
+import { gunzip } from './gunzip.ts'
 
 export const MAX_WIRE_BYTES = 8 * 1024 * 1024
 export const MAX_INFLATED_BYTES = 16 * 1024 * 1024
@@ -13,13 +14,17 @@ export interface Body {
   encoding: 'identity' | 'gzip'
 }
 
+/** What the body is, in lower case and without parameters; '' where nothing is said. */
+export const mediaTypeOf = (headers: Headers): string =>
+  headers.get('content-type')?.split(';')[0]?.trim().toLowerCase() ?? ''
+
 /** Checks what the headers tell before a byte of the body is read. */
 export function checkHeaders(headers: Headers, contentTypes: readonly string[]): Body['encoding'] {
-  const type = headers.get('content-type')?.split(';')[0]?.trim().toLowerCase() ?? ''
-  if (!contentTypes.includes(type)) {
+  if (!contentTypes.includes(mediaTypeOf(headers))) {
     throw new Problem('unsupported_media_type', `Send the batch with Content-Type: ${contentTypes[0]}.`)
   }
-  const encoding = headers.get('content-encoding')?.trim().toLowerCase() ?? 'identity'
+  const sent = headers.get('content-encoding')?.trim().toLowerCase() ?? 'identity'
+  const encoding = sent === 'x-gzip' ? 'gzip' : sent // the same, by RFC 9110
   if (encoding !== 'identity' && encoding !== 'gzip') {
     throw new Problem('unsupported_encoding', 'Send the batch uncompressed or with Content-Encoding: gzip.')
   }
@@ -79,7 +84,7 @@ export async function inflate(
   gzipped: Uint8Array<ArrayBuffer>,
   onLength: (length: number) => void = () => {},
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const inflated = new Blob([gzipped]).stream().pipeThrough(new DecompressionStream('gzip'))
+  const inflated = gunzip(gzipped)
   try {
     return await readBounded(inflated, MAX_INFLATED_BYTES, batchTooLarge, onLength)
   } catch (error) {

@@ -9,27 +9,30 @@ const YEAR_2000_MS = Date.UTC(2000, 0, 1)
 export function judgeBatch(
   batch: ParsedBatch,
   receivedAt: number,
-): { columns: Columns; rejected: Uint32Array } {
+): { columns: Columns; rejected: Uint32Array<ArrayBuffer> } {
   const rejections: Rejection[] = []
-  const skip = new Uint8Array(batch.ts.length)
+  let skip: Uint8Array | undefined
   const reject = (ordinal: number, code: RejectionCode) => {
+    skip ??= new Uint8Array(batch.ts.length)
     skip[ordinal] = 1
     rejections.push({ ordinal, code })
   }
   for (const ordinal of batch.nulls) reject(ordinal, 'null_value')
   for (const { ordinal, code } of batch.unstorable ?? []) reject(ordinal, code)
+  const latest = receivedAt + MAX_AHEAD_MS
   for (let i = 0; i < batch.ts.length; i += 1) {
-    if (skip[i] === 1) continue
-    if (batch.ts[i]! > receivedAt + MAX_AHEAD_MS) reject(i, 'timestamp_in_future')
-    else if (batch.ts[i]! < YEAR_2000_MS) reject(i, 'timestamp_too_old')
+    const ts = batch.ts[i]!
+    if ((ts >= YEAR_2000_MS && ts <= latest) || skip?.[i] === 1) continue
+    reject(i, ts > latest ? 'timestamp_in_future' : 'timestamp_too_old')
   }
   const { columns, repeated } = groupBySeries(batch, skip)
-  for (const ordinal of repeated) reject(ordinal, 'duplicate_timestamp')
+  for (const ordinal of repeated) rejections.push({ ordinal, code: 'duplicate_timestamp' })
   return { columns, rejected: packRejections(rejections) }
 }
 
 /** What was stored of a batch, given what was rejected when it was accepted. */
 export function acceptedColumns(batch: ParsedBatch, rejections: Rejection[]): Columns {
+  if (rejections.length === 0) return groupBySeries(batch).columns
   const skip = new Uint8Array(batch.ts.length)
   for (const { ordinal } of rejections) skip[ordinal] = 1
   return groupBySeries(batch, skip).columns
@@ -44,6 +47,6 @@ export const REJECTION_MESSAGES: Record<RejectionCode, string> = {
   series_limit: 'starts a new series beyond the limit of the tenant',
   not_numeric: 'is neither a finite number nor a boolean, so no series can hold it',
   invalid_name:
-    'names a device or metric that is not 1 to 128 characters of UTF-8 text without control characters',
+    'has a device, metric or unit that is not 1 to 128 characters of UTF-8 text without control characters',
   malformed: 'cannot be read; see the reference of the protocol',
 }

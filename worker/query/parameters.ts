@@ -2,13 +2,13 @@ import type { Context } from 'hono'
 import * as v from 'valibot'
 import { isName } from '../../telemetry/name.ts'
 import { isInstant, nearestInstant, parseTimestamp } from '../../telemetry/timestamp.ts'
+import { Id } from '../openapi/fields.ts'
 import { Problem } from '../problem.ts'
 
 const DAY_MS = 86_400_000
 const MAX_RANGE_DAYS = 92
 const MAX_LIMIT = 1000
 const DEFAULT_LIMIT = 100
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
 export function invalidParameter(name: string, rule: string): Problem {
   return new Problem('invalid_parameter', `The query parameter "${name}" ${rule}.`, {
@@ -16,32 +16,68 @@ export function invalidParameter(name: string, rule: string): Problem {
   })
 }
 
-/** An id as the database takes it; undefined: it cannot be anybody's. */
-export const uuidOf = (text: string | undefined) => (text !== undefined && UUID.test(text) ? text : undefined)
-
-/** An id in the path; a malformed one does not exist, like any other unknown one. */
-export function pathId(c: Context): string {
-  const id = uuidOf(c.req.param('id'))
-  if (id === undefined) throw notFound()
-  return id
-}
-
 export const notFound = () => new Problem('not_found', 'There is nothing with this id; check it.')
 
-export function limitOf(c: Context): number {
-  const text = c.req.query('limit')
-  if (text === undefined) return DEFAULT_LIMIT
-  const limit = Number(text)
-  if (!/^\d+$/.test(text) || limit < 1 || limit > MAX_LIMIT) {
-    throw invalidParameter('limit', `must be an integer from 1 to ${MAX_LIMIT}`)
-  }
-  return limit
+/** The query parameters as `schema` gives them; of one that is repeated the first counts. */
+export function queryOf<Schema extends v.GenericSchema>(c: Context, schema: Schema): v.InferOutput<Schema> {
+  const result = v.safeParse(schema, c.req.query())
+  if (result.success) return result.output
+  const [issue] = result.issues
+  throw invalidParameter(v.getDotPath(issue) ?? '', issue.message)
 }
 
+/** The parts of the path as `schema` gives them; a malformed id does not exist, like any other unknown one. */
+export function paramsOf<Schema extends v.GenericSchema>(c: Context, schema: Schema): v.InferOutput<Schema> {
+  const result = v.safeParse(schema, c.req.param())
+  if (result.success) return result.output
+  throw notFound()
+}
+
+/** The path parameter of routes below one thing. */
+export const idOf = (thing: string) => v.object({ id: v.pipe(Id, v.description(`The id of the ${thing}.`)) })
+
+const LIMIT_RULE = `must be an integer from 1 to ${MAX_LIMIT}`
+
+export const Limit = v.pipe(
+  v.optional(v.string(), String(DEFAULT_LIMIT)),
+  v.regex(/^\d+$/, LIMIT_RULE),
+  v.transform(Number),
+  v.number(LIMIT_RULE),
+  v.integer(LIMIT_RULE),
+  v.minValue(1, LIMIT_RULE),
+  v.maxValue(MAX_LIMIT, LIMIT_RULE),
+  v.metadata({ default: DEFAULT_LIMIT, description: 'The most rows that a page may have.' }),
+)
+
+const INSTANT_RULE = 'must be ISO 8601 or epoch milliseconds, of the years 1 to 9999'
+
+const instant = (description: string) =>
+  v.optional(
+    v.pipe(
+      v.string(),
+      v.transform((text) => parseTimestamp(text, 'ms')),
+      v.number(INSTANT_RULE),
+      v.check(isInstant, INSTANT_RULE),
+      v.metadata({
+        type: ['string', 'integer'],
+        description,
+        examples: ['2026-01-01T00:00:00Z', 1767225600000],
+      }),
+    ),
+  )
+
+/** The parameters of `rangeOf`. */
+export const Range = v.object({
+  from: instant('The first instant, ISO 8601 or epoch milliseconds; left out: 24 hours before `to`.'),
+  to: instant(
+    `The first instant that is too late, at most ${MAX_RANGE_DAYS} days after \`from\`; left out: now.`,
+  ),
+})
+
 /** `from ≤ t < to`, at most 92 days; without them the last 24 hours. */
-export function rangeOf(c: Context, now: number): { from: Date; to: Date } {
-  const to = instantOf(c, 'to') ?? now
-  const from = instantOf(c, 'from') ?? nearestInstant(to - DAY_MS)
+export function rangeOf(wanted: v.InferOutput<typeof Range>, now: number): { from: Date; to: Date } {
+  const to = wanted.to ?? now
+  const from = wanted.from ?? nearestInstant(to - DAY_MS)
   if (from > to) throw invalidParameter('from', 'must not be after "to"')
   if (to - from > MAX_RANGE_DAYS * DAY_MS) {
     throw invalidParameter('from', `must be at most ${MAX_RANGE_DAYS} days before "to"`)
@@ -49,27 +85,40 @@ export function rangeOf(c: Context, now: number): { from: Date; to: Date } {
   return { from: new Date(from), to: new Date(to) }
 }
 
-function instantOf(c: Context, name: string): number | undefined {
-  const text = c.req.query(name)
-  if (text === undefined) return undefined
-  const ms = parseTimestamp(text, 'ms')
-  if (ms === undefined || !isInstant(ms)) {
-    throw invalidParameter(name, 'must be ISO 8601 or epoch milliseconds, of the years 1 to 9999')
-  }
-  return ms
-}
+/** An id to filter by; null: one that cannot be anybody's, so that the list is empty. */
+export const idFilter = (description: string) =>
+  v.optional(
+    v.pipe(
+      v.string(),
+      v.metadata({
+        format: 'uuid',
+        description: `${description} An id that is nobody’s gives an empty list.`,
+      }),
+      v.transform((text) => (v.is(Id, text) ? text : null)),
+    ),
+  )
 
-/** Where the page before ended, as `cursorText` wrote it; undefined on the first page. */
-export function cursorOf<Schema extends v.GenericSchema>(
-  c: Context,
-  schema: Schema,
-): v.InferOutput<Schema> | undefined {
-  const text = c.req.query('cursor')
-  if (text === undefined) return undefined
+/** Where the page before ended, as `cursorText` wrote it: `place` tells how; undefined on the first page. */
+export const cursorOf = <Place>(place: v.GenericSchema<unknown, Place>) =>
+  v.optional(
+    v.pipe(
+      v.string(),
+      v.description('The `next_cursor` of the page before; left out: the first page.'),
+      v.rawTransform<string, Place>(({ dataset, addIssue, NEVER }) => {
+        const result = v.safeParse(place, decoded(dataset.value))
+        if (result.success) return result.output
+        addIssue({ message: 'must be the next_cursor of the page before' })
+        return NEVER
+      }),
+    ),
+  )
+
+/** undefined, which is no place: it was not written by `cursorText`. */
+function decoded(cursor: string): unknown {
   try {
-    return v.parse(schema, JSON.parse(Buffer.from(text, 'base64url').toString('utf8')))
+    return JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'))
   } catch {
-    throw invalidParameter('cursor', 'must be the next_cursor of the page before')
+    return undefined
   }
 }
 
@@ -88,6 +137,8 @@ export function page<Row, Item>(
   return { data: shown.map(view), next_cursor: last === undefined ? null : cursorText(cursor(last)) }
 }
 
+export const emptyPage = () => ({ data: [], next_cursor: null })
+
 export const cursorText = (cursor: unknown) => Buffer.from(JSON.stringify(cursor)).toString('base64url')
 
 /** A cursor that is one instant, in epoch ms. */
@@ -99,3 +150,6 @@ export const InstantCursor = v.pipe(
 
 /** A cursor that is a name, of a device say. */
 export const TextCursor = v.custom<string>(isName)
+
+/** A cursor of an instant and, among those of the same, an id. */
+export const InstantAndIdCursor = v.tuple([InstantCursor, Id])

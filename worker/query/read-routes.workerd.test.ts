@@ -154,6 +154,7 @@ describe('answers', () => {
       device: 'pump-7',
       name: 'temperature',
       unit: 'C',
+      unit_changed_at: null,
       last_ts: expect.stringMatching(/\.\d{3}Z$/),
       last_score: 1.5,
     })

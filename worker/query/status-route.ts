@@ -1,47 +1,104 @@
 import { and, count, eq, max } from 'drizzle-orm'
 import { Hono } from 'hono'
+import * as v from 'valibot'
+import { RateLimit } from '../../durable-objects/rate-limit.ts'
 import { anomalyScores, batches, windowAggregates } from '../../migrations/schema.ts'
 import { WINDOW_MS } from '../../telemetry/window.ts'
 import type { AppEnv } from '../app-env.ts'
-import { database, query } from '../database.ts'
+import { type Database, database, query } from '../database.ts'
+import { component, Instant, told } from '../openapi/fields.ts'
+import { operation } from '../openapi/operation.ts'
 import { requireScope } from '../tenant-auth.ts'
 import { withinDeadline } from '../within-deadline.ts'
+import { recentUnitChanges, Warning, warningsOf } from './status-warnings.ts'
 
-const SERIES_WARNING_SHARE = 0.9
+const Count = v.pipe(v.number(), v.integer())
+const Status = component(
+  'Status',
+  v.object({
+    last_batch_at: told(v.nullable(Instant), 'When the newest batch was accepted.'),
+    batches_pending: told(Count, 'Batches accepted and not yet in the database.'),
+    oldest_pending_seconds: told(
+      v.nullable(Count),
+      'How long the oldest of them has waited; null: there are none.',
+    ),
+    batches_failed: told(Count, 'Batches that could not be stored.'),
+    open_windows: told(Count, 'Windows of 300 s that still take datapoints.'),
+    last_window_end: told(v.nullable(Instant), 'The end of the newest window that can be read.'),
+    last_scored_window_end: told(v.nullable(Instant), 'The end of the newest window that is scored.'),
+    rate: told(
+      v.object({
+        datapoints_per_second: told(v.number(), 'Mean of the last minute.'),
+        batches_per_second: told(v.number(), 'Mean of the last minute.'),
+        limit: told(v.nullable(RateLimit), 'What the plan allows; null: no limit.'),
+      }),
+      'How fast data arrives.',
+    ),
+    series_used: told(Count, 'Series that have sent data.'),
+    series_limit: told(Count, 'How many series the plan allows.'),
+    warnings: told(v.array(Warning), 'What needs attention.'),
+  }),
+  'How a tenant’s data flows right now.',
+  {
+    last_batch_at: '2026-01-08T12:30:00.250Z',
+    batches_pending: 1,
+    oldest_pending_seconds: 0,
+    batches_failed: 0,
+    open_windows: 2,
+    last_window_end: '2026-01-08T12:25:00.000Z',
+    last_scored_window_end: '2026-01-08T12:20:00.000Z',
+    rate: { datapoints_per_second: 20.5, batches_per_second: 0.2, limit: null },
+    series_used: 2,
+    series_limit: 100000,
+    warnings: [],
+  },
+)
 
-/** `GET /v1/status`: how a tenant's data flows right now, at a glance. */
-export const statusRoute = new Hono<AppEnv>().get('/', requireScope('read'), async (c) => {
-  const tenantId = c.get('tenantId')
-  const [flow, stored] = await Promise.all([
-    withinDeadline(c.env.TENANT_CONTROL.getByName(tenantId).status()),
-    query(storedStatus(database(c.env), tenantId)),
-  ])
-  const now = Date.now()
-  return c.json({
-    last_batch_at: isoOf(flow.lastBatchAt),
-    batches_pending: flow.batchesPending,
-    oldest_pending_seconds:
-      flow.oldestPendingAt === null ? null : Math.floor((now - flow.oldestPendingAt) / 1000),
-    batches_failed: stored.failed,
-    open_windows: flow.openWindows,
-    last_window_end:
-      stored.lastWindowStart === null ? null : isoOf(stored.lastWindowStart.getTime() + WINDOW_MS),
-    last_scored_window_end: stored.lastScored,
-    rate: {
-      datapoints_per_second: flow.datapointsPerSecond,
-      batches_per_second: flow.batchesPerSecond,
-      limit: flow.rateLimit,
-    },
-    series_used: flow.seriesUsed,
-    series_limit: flow.seriesLimit,
-    warnings: warningsOf(flow, stored.failed),
-  })
-})
+const getStatus = operation(
+  {
+    operationId: 'getStatus',
+    tag: 'Account',
+    summary: 'How data flows right now',
+    description:
+      'At a glance: what has arrived, what waits, what the plan has left, and what needs attention.',
+    answer: Status,
+    returns: 'The status of the tenant.',
+  },
+  async (c) => {
+    const tenantId = c.get('tenantId')
+    const [flow, stored] = await Promise.all([
+      withinDeadline(c.env.TENANT_CONTROL.getByName(tenantId).status()),
+      query(storedStatus(database(c.env), tenantId)),
+    ])
+    const { lastWindowStart, lastScored, failed, unitChanges } = stored
+    const pendingMs = flow.oldestPendingAt === null ? null : Date.now() - flow.oldestPendingAt
+    return {
+      last_batch_at: dateOf(flow.lastBatchAt),
+      batches_pending: flow.batchesPending,
+      oldest_pending_seconds: pendingMs === null ? null : Math.max(0, Math.floor(pendingMs / 1000)),
+      batches_failed: failed,
+      open_windows: flow.openWindows,
+      last_window_end: lastWindowStart && new Date(lastWindowStart.getTime() + WINDOW_MS),
+      last_scored_window_end: lastScored,
+      rate: {
+        datapoints_per_second: flow.datapointsPerSecond,
+        batches_per_second: flow.batchesPerSecond,
+        limit: flow.rateLimit,
+      },
+      series_used: flow.seriesUsed,
+      series_limit: flow.seriesLimit,
+      warnings: warningsOf({ ...flow, failed, unitChanges }),
+    }
+  },
+)
 
-const isoOf = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString())
+/** `GET /v1/status`. */
+export const statusRoute = new Hono<AppEnv>().get('/', requireScope('read'), getStatus)
 
-async function storedStatus(db: ReturnType<typeof database>, tenantId: string) {
-  const [[window], [scored], [failed]] = await db.batch([
+const dateOf = (ms: number | null) => (ms === null ? null : new Date(ms))
+
+async function storedStatus(db: Database, tenantId: string) {
+  const [[window], [scored], [failed], unitChanges] = await db.batch([
     db
       .select({ last: max(windowAggregates.windowStart) })
       .from(windowAggregates)
@@ -54,21 +111,12 @@ async function storedStatus(db: ReturnType<typeof database>, tenantId: string) {
       .select({ n: count() })
       .from(batches)
       .where(and(eq(batches.tenantId, tenantId), eq(batches.status, 'failed'))),
+    recentUnitChanges(db, tenantId, Date.now()),
   ])
-  return { lastWindowStart: window?.last ?? null, lastScored: scored?.last ?? null, failed: failed?.n ?? 0 }
-}
-
-function warningsOf(
-  { seriesUsed, seriesLimit }: { seriesUsed: number; seriesLimit: number },
-  failed: number,
-): string[] {
-  const warnings: string[] = []
-  if (seriesUsed >= seriesLimit) {
-    warnings.push(`All ${seriesLimit} series of the plan are in use: datapoints of new series are rejected.`)
-  } else if (seriesUsed >= SERIES_WARNING_SHARE * seriesLimit) {
-    warnings.push(`${seriesUsed} of the plan's ${seriesLimit} series are in use.`)
+  return {
+    lastWindowStart: window?.last ?? null,
+    lastScored: scored?.last ?? null,
+    failed: failed?.n ?? 0,
+    unitChanges,
   }
-  if (failed > 0)
-    warnings.push(`${failed} batches could not be stored; ask your operator to send them again.`)
-  return warnings
 }

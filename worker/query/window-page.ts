@@ -1,31 +1,23 @@
 import { and, asc, eq, getTableColumns, gte, lt, lte, sql } from 'drizzle-orm'
 import { windowAggregates } from '../../migrations/schema.ts'
 import { featuresOfParts, type WindowFeatures, type WindowPart } from '../../telemetry/window-features.ts'
-import { type Database, query } from '../database.ts'
+import { query } from '../database.ts'
+import type { MetricRequest } from './metric-request.ts'
 import { cursorText } from './parameters.ts'
 
 /** Sketches that one page may read, for windows of several parts: they are merged in memory. */
 export const MAX_SKETCH_BYTES = 8 * 1024 * 1024
 
-/** A request for a list of one metric, `from ≤ t < to`. */
-export interface MetricRequest {
-  db: Database
-  tenantId: string
-  metricId: string
-  limit: number
-  from: Date
-  to: Date
-}
-
 /** A page of windows: at most `limit`, fewer where their sketches are many, and at least one if there is one. */
-export async function windowPage(request: MetricRequest) {
+export async function windowPage(
+  request: MetricRequest,
+): Promise<{ windows: WindowFeatures[]; nextCursor: string | null }> {
   const sizes = await windowSizes(request)
   const shown = shownWindows(sizes, request.limit)
   const last = sizes[Math.min(shown, sizes.length) - 1]
-  if (last === undefined) return { data: [], next_cursor: null }
+  if (last === undefined) return { windows: [], nextCursor: null }
   const windows = mergeParts(await readParts(request, last.windowStart))
-  const next_cursor = sizes.length > shown ? cursorText(last.windowStart.getTime()) : null
-  return { data: windows.map(windowView), next_cursor }
+  return { windows, nextCursor: sizes.length > shown ? cursorText(last.windowStart.getTime()) : null }
 }
 
 /** Sketches are large, and a window of one part is finished without. */
@@ -99,12 +91,4 @@ function mergeParts(rows: PartRow[]): WindowFeatures[] {
     else parts.push(part)
   }
   return Array.from(windows.values(), featuresOfParts)
-}
-
-function windowView({ windowStart, windowEnd, ...statistics }: WindowFeatures) {
-  return {
-    window_start: new Date(windowStart).toISOString(),
-    window_end: new Date(windowEnd).toISOString(),
-    ...statistics,
-  }
 }

@@ -1,7 +1,25 @@
 import { env, exports } from 'cloudflare:workers'
+import { type ApiDocument, Conformance } from './conformance.ts'
+
+/** Holds every answer that any test gets against the API's own description. */
+export const conformance = new Conformance(await (await fetchWorker('/v1/openapi.json')).json<ApiDocument>())
 
 /** The Worker as a client meets it, static assets aside. */
-export function request(path: string, init: RequestInit = {}): Promise<Response> {
+export async function request(path: string, init: RequestInit = {}): Promise<Response> {
+  const answer = await fetchWorker(path, init)
+  const { method = 'GET', body } = init
+  const faults = await conformance.faults({
+    method,
+    path: path.replace(/\?.*/, ''),
+    sent: typeof body === 'string' ? body : undefined,
+    answer,
+  })
+  if (faults.length === 0) return answer
+  const text = await answer.text()
+  throw new Error(`${method} ${path} is not as described: ${faults.join('; ')}: ${answer.status} ${text}`)
+}
+
+function fetchWorker(path: string, init: RequestInit = {}): Promise<Response> {
   return exports.default.fetch(new Request(`http://edgepulse.test${path}`, init))
 }
 

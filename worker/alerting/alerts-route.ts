@@ -1,0 +1,118 @@
+import { and, asc, eq, gte, lt, sql } from 'drizzle-orm'
+import { Hono } from 'hono'
+import * as v from 'valibot'
+import { alertEvents } from '../../migrations/schema.ts'
+import type { AppEnv } from '../app-env.ts'
+import { database, query } from '../database.ts'
+import { component, Id, Instant, pageOf, told } from '../openapi/fields.ts'
+import { operation } from '../openapi/operation.ts'
+import {
+  cursorOf,
+  emptyPage,
+  InstantAndIdCursor,
+  idFilter,
+  Limit,
+  page,
+  Range,
+  rangeOf,
+} from '../query/parameters.ts'
+import { requireScope } from '../tenant-auth.ts'
+
+const State = v.picklist(['open', 'resolved'])
+
+const Alert = component(
+  'Alert',
+  v.object({
+    id: Id,
+    rule_id: Id,
+    metric_id: Id,
+    window_end: told(Instant, 'The end of the window that raised it.'),
+    score: told(v.number(), 'The score of that window.'),
+    threshold: told(v.number(), 'The threshold of the rule at that time.'),
+    state: State,
+    opened_at: Instant,
+    resolved_at: v.nullable(Instant),
+    data_missing_since: told(
+      v.nullable(Instant),
+      'Since when an open alert has seen no data; it stays open.',
+    ),
+  }),
+  'An alert that a rule raised.',
+  {
+    id: 'c4e6a8b0-1d2f-4a3c-9b5e-7f8091a2b3c4',
+    rule_id: '9a7c5e31-2b4d-4f68-8a0c-1e3f5d7b9c24',
+    metric_id: '7b0f9c52-93d1-5a60-9d0e-2f4c7a1b3e58',
+    window_end: '2026-01-08T12:05:00.000Z',
+    score: 1.42,
+    threshold: 1,
+    state: 'open',
+    opened_at: '2026-01-08T12:06:31.204Z',
+    resolved_at: null,
+    data_missing_since: null,
+  },
+)
+
+/** null: a state that no alert has. */
+const stateFilter = v.pipe(
+  v.string(),
+  v.metadata({ enum: State.options, description: 'Only alerts in this state.' }),
+  v.transform((text) => (v.is(State, text) ? text : null)),
+)
+
+const listAlerts = operation(
+  {
+    operationId: 'listAlerts',
+    tag: 'Alerts',
+    summary: 'List alerts',
+    description: 'Ordered by `opened_at`, oldest first; `from` and `to` are on `opened_at`.',
+    query: v.object({
+      metric_id: idFilter('Only alerts of this metric.'),
+      state: v.optional(stateFilter),
+      ...Range.entries,
+      limit: Limit,
+      cursor: cursorOf(InstantAndIdCursor),
+    }),
+    answer: pageOf('AlertPage', Alert),
+    returns: 'A page of alerts.',
+  },
+  async (c, { query: { metric_id: metricId, state, limit, cursor: after, ...range } }) => {
+    const { from, to } = rangeOf(range, Date.now())
+    if (metricId === null || state === null) return emptyPage()
+    const rows = await query(
+      database(c.env)
+        .select()
+        .from(alertEvents)
+        .where(
+          and(
+            eq(alertEvents.tenantId, c.get('tenantId')),
+            metricId === undefined ? undefined : eq(alertEvents.metricId, metricId),
+            state === undefined ? undefined : eq(alertEvents.state, state),
+            gte(alertEvents.openedAt, from),
+            lt(alertEvents.openedAt, to),
+            after && sql`(${alertEvents.openedAt}, ${alertEvents.id}) > (${after[0]}, ${after[1]})`,
+          ),
+        )
+        .orderBy(asc(alertEvents.openedAt), asc(alertEvents.id))
+        .limit(limit + 1),
+    )
+    return page(rows, limit, alertView, (row) => [row.openedAt.getTime(), row.id])
+  },
+)
+
+function alertView(row: typeof alertEvents.$inferSelect): v.InferOutput<typeof Alert> {
+  return {
+    id: row.id,
+    rule_id: row.ruleId,
+    metric_id: row.metricId,
+    window_end: row.windowEnd,
+    score: row.score,
+    threshold: row.threshold,
+    state: row.state,
+    opened_at: row.openedAt,
+    resolved_at: row.resolvedAt,
+    data_missing_since: row.dataMissingSince,
+  }
+}
+
+/** `GET /v1/alerts`: the events that the ML service stores. */
+export const alertsRoute = new Hono<AppEnv>().get('/', requireScope('read'), listAlerts)

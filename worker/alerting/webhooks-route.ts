@@ -1,0 +1,218 @@
+import { and, asc, eq, sql } from 'drizzle-orm'
+import { type Context, Hono } from 'hono'
+import * as v from 'valibot'
+import { webhookEndpoints } from '../../migrations/schema.ts'
+import { sealSecret } from '../../telemetry/secret-box.ts'
+import { webhookSecretOf } from '../../telemetry/signature.ts'
+import type { AppEnv } from '../app-env.ts'
+import { database, query } from '../database.ts'
+import { component, Id, pageOf, told } from '../openapi/fields.ts'
+import { operation } from '../openapi/operation.ts'
+import { Problem } from '../problem.ts'
+import { cursorOf, idOf, Limit, notFound, page } from '../query/parameters.ts'
+import { requireScope } from '../tenant-auth.ts'
+import { webhookOf } from './webhook-of.ts'
+import { webhookUrlFault } from './webhook-url.ts'
+
+const SECRET_BYTES = 32
+const OLD_SECRET_SIGNS_FOR_MS = 24 * 3_600_000
+
+const Url = told(
+  v.pipe(v.string(), v.maxLength(2048)),
+  'An `https:` address that the public internet reaches, without user name or password.',
+)
+const Enabled = told(v.boolean(), 'Whether messages are sent; a receiver that answers 410 turns it off.')
+const Secret = told(v.string(), '`whsec_` and base64: what messages are signed with. Shown this once.')
+
+const NewWebhook = component(
+  'NewWebhook',
+  v.object({ url: Url, enabled: v.optional(Enabled, true) }),
+  'A webhook to create.',
+  { url: 'https://hooks.example.com/edgepulse' },
+)
+const WebhookChange = component(
+  'WebhookChange',
+  v.object({ url: v.optional(Url), enabled: v.optional(Enabled) }),
+  'What to change of a webhook.',
+  { enabled: false },
+)
+const Webhook = component(
+  'Webhook',
+  v.object({ id: Id, url: told(v.string(), 'The address as it is called.'), enabled: Enabled }),
+  'Where alerts are sent.',
+  { id: 'd0c1b2a3-9485-4766-8857-a9b8c7d6e5f4', url: 'https://hooks.example.com/edgepulse', enabled: true },
+)
+const CreatedWebhook = component(
+  'CreatedWebhook',
+  v.object({ ...Webhook.entries, secret: Secret }),
+  'A new webhook, with its secret.',
+)
+const WebhookSecret = component('WebhookSecret', v.object({ secret: Secret }), 'The new secret of a webhook.')
+
+const params = idOf('webhook')
+
+const newSecret = () => webhookSecretOf(crypto.getRandomValues(new Uint8Array(SECRET_BYTES)))
+
+/** The identity that a sealed secret is bound to. */
+const sealContext = (tenantId: string, webhookId: string) => `${tenantId}/${webhookId}`
+
+const listWebhooks = operation(
+  {
+    operationId: 'listWebhooks',
+    tag: 'Webhooks',
+    summary: 'List webhooks',
+    query: v.object({ limit: Limit, cursor: cursorOf(Id) }),
+    answer: pageOf('WebhookPage', Webhook),
+    returns: 'A page of webhooks.',
+  },
+  async (c, { query: { limit, cursor: after } }) => {
+    const rows = await query(
+      database(c.env)
+        .select()
+        .from(webhookEndpoints)
+        .where(
+          and(
+            eq(webhookEndpoints.tenantId, c.get('tenantId')),
+            after === undefined ? undefined : sql`${webhookEndpoints.id} > ${after}`,
+          ),
+        )
+        .orderBy(asc(webhookEndpoints.id))
+        .limit(limit + 1),
+    )
+    return page(rows, limit, webhookView, (row) => row.id)
+  },
+)
+
+const createWebhook = operation(
+  {
+    operationId: 'createWebhook',
+    tag: 'Webhooks',
+    summary: 'Create a webhook',
+    description:
+      'Messages follow the Standard Webhooks specification; verify them with the secret in the answer.',
+    body: NewWebhook,
+    status: 201,
+    answer: CreatedWebhook,
+    returns: 'The webhook, with its secret.',
+  },
+  async (c, { body: { url: text, enabled } }) => {
+    const url = acceptedUrl(c, text)
+    const [tenantId, id, secret] = [c.get('tenantId'), crypto.randomUUID(), newSecret()]
+    const sealed = await sealSecret(secret, c.env.WEBHOOK_SECRET_KEY, sealContext(tenantId, id))
+    const [row] = await query(
+      database(c.env)
+        .insert(webhookEndpoints)
+        .values({ tenantId, id, url, enabled, secret: sealed })
+        .returning(),
+    )
+    return { ...webhookView(row!), secret }
+  },
+)
+
+const getWebhook = operation(
+  {
+    operationId: 'getWebhook',
+    tag: 'Webhooks',
+    summary: 'Read a webhook',
+    params,
+    answer: Webhook,
+    returns: 'The webhook, without its secret.',
+  },
+  async (c, given) => webhookView(await webhookOf(c, given.params.id)),
+)
+
+const changeWebhook = operation(
+  {
+    operationId: 'updateWebhook',
+    tag: 'Webhooks',
+    summary: 'Change a webhook',
+    description: 'Fields that are left out stay as they are.',
+    params,
+    body: WebhookChange,
+    answer: Webhook,
+    returns: 'The webhook as it is now.',
+  },
+  async (c, { params: { id }, body: { url: text, enabled } }) => {
+    const url = text === undefined ? undefined : acceptedUrl(c, text)
+    const found = await webhookOf(c, id)
+    const change = { ...(url !== undefined && { url }), ...(enabled !== undefined && { enabled }) }
+    if (Object.keys(change).length === 0) return webhookView(found)
+    return webhookView(await update(c, found, change))
+  },
+)
+
+const deleteWebhook = operation(
+  {
+    operationId: 'deleteWebhook',
+    tag: 'Webhooks',
+    summary: 'Delete a webhook',
+    params,
+    returns: 'It is gone.',
+  },
+  async (c, given) => {
+    const { tenantId, id } = await webhookOf(c, given.params.id)
+    await query(
+      database(c.env)
+        .delete(webhookEndpoints)
+        .where(and(eq(webhookEndpoints.tenantId, tenantId), eq(webhookEndpoints.id, id))),
+    )
+  },
+)
+
+const rotateSecret = operation(
+  {
+    operationId: 'rotateWebhookSecret',
+    tag: 'Webhooks',
+    summary: 'Replace the secret of a webhook',
+    description: 'The old secret signs along for 24 hours.',
+    params,
+    answer: WebhookSecret,
+    returns: 'The new secret.',
+  },
+  async (c, given) => {
+    const found = await webhookOf(c, given.params.id)
+    const secret = newSecret()
+    await update(c, found, {
+      secret: await sealSecret(secret, c.env.WEBHOOK_SECRET_KEY, sealContext(found.tenantId, found.id)),
+      previousSecret: found.secret,
+      previousSecretExpires: new Date(Date.now() + OLD_SECRET_SIGNS_FOR_MS),
+    })
+    return { secret }
+  },
+)
+
+async function update(
+  c: Context<AppEnv>,
+  { tenantId, id }: { tenantId: string; id: string },
+  change: Partial<typeof webhookEndpoints.$inferInsert>,
+) {
+  const [row] = await query(
+    database(c.env)
+      .update(webhookEndpoints)
+      .set(change)
+      .where(and(eq(webhookEndpoints.tenantId, tenantId), eq(webhookEndpoints.id, id)))
+      .returning(),
+  )
+  if (row === undefined) throw notFound()
+  return row
+}
+
+/** The URL as it was checked and will be called: in the parser's own spelling. */
+function acceptedUrl(c: Context<AppEnv>, text: string): string {
+  const fault = webhookUrlFault(text, c.env.WEBHOOK_ALLOW_PRIVATE === '1')
+  if (fault === undefined) return new URL(text).href
+  throw new Problem('validation_failed', 'The webhook cannot go to this URL; use a public https: address.', {
+    errors: [{ path: 'url', message: fault }],
+  })
+}
+
+const webhookView = ({ id, url, enabled }: typeof webhookEndpoints.$inferSelect) => ({ id, url, enabled })
+
+/** `/v1/webhooks`. A secret is shown once, at creation or rotation. */
+export const webhooksRoute = new Hono<AppEnv>()
+  .get('/', requireScope('read'), listWebhooks)
+  .post('/', requireScope('manage'), createWebhook)
+  .get('/:id', requireScope('read'), getWebhook)
+  .patch('/:id', requireScope('manage'), changeWebhook)
+  .delete('/:id', requireScope('manage'), deleteWebhook)
+  .post('/:id/rotate-secret', requireScope('manage'), rotateSecret)
