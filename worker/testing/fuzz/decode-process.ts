@@ -1,9 +1,8 @@
-// A thread that decodes the bodies it is sent: one that hangs or needs more memory than an isolate has ends it,
-// and nothing else.
+// A process that decodes the bodies it is sent: one that hangs or needs more memory than an isolate has ends it, and
+// nothing else.
 import { setImmediate } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { parentPort } from 'node:worker_threads'
 import { BatchRefusal, MAX_FAULTS } from '../../../telemetry/batch-refusal.ts'
 import { isName } from '../../../telemetry/name.ts'
 import { MAX_DATAPOINTS, type ParsedBatch } from '../../../telemetry/parsed-batch.ts'
@@ -24,8 +23,8 @@ const FORMATS = [
   lineProtocolFormat({ precision: 'ms', device_tag: undefined }),
 ]
 
-parentPort!.on('message', async (request: DecodeRequest) => {
-  parentPort!.postMessage(request === 'measure' ? await measure() : await decode(request))
+process.on('message', async (request: DecodeRequest) => {
+  process.send!(request === 'measure' ? await measure() : await decode(request))
 })
 
 /** Decodes a body in every format. Anything but a batch in order or a refusal with a reason is a fault. */
@@ -100,7 +99,7 @@ setFlagsFromString('--expose-gc')
 const collectGarbage: () => void = runInNewContext('gc')
 
 async function measure(): Promise<DecodeReply> {
-  // Twice: the first finds the buffers that nobody has, which are then freed beside this thread.
+  // Twice: the first finds the buffers that nobody has, which are then freed in the background.
   for (let i = 0; i < 2; i += 1) {
     collectGarbage()
     await setImmediate()
