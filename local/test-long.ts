@@ -11,12 +11,12 @@ const round = (title: string, project: string, file: string, runs: number, first
   })
 
 const CAMPAIGNS: Record<string, Step[]> = {
-  // Everything that can go wrong around the objects. In rounds, since one file's tests share a runtime.
-  'exactly-once': Array.from({ length: 10 }, (_, i) =>
-    round(`exactly-once ${i + 1} of 10`, 'workerd', 'durable-objects/exactly-once', 300, seed + i),
+  // Everything that can go wrong around the objects. In rounds: the test runtime keeps something of every object.
+  'exactly-once': Array.from({ length: 6 }, (_, i) =>
+    round(`exactly-once ${i + 1} of 6`, 'workerd', 'durable-objects/exactly-once', 500, seed + i),
   ),
-  // Each single fault, those that make no difference too, and 50 pairs of them.
-  'every-step': [round('every-step', 'workerd', 'durable-objects/every-step', 400)],
+  // Each single fault between two steps around the objects, and 500 pairs of them.
+  'every-step': [round('every-step', 'workerd', 'durable-objects/every-step', 4_000)],
   decoders: [round('decoders', 'node', 'worker/ingest/decoders', 50_000)],
   requests: [round('requests, and 64 senders of 8 MiB', 'e2e', 'e2e/hostile-clients', 2_000)],
 }
