@@ -36,7 +36,8 @@ export async function rebuildWindows(
     const left = page.values()
     const work = async () => {
       for (const frontier of left) {
-        written += await rebuildMetric(pool, tenantId, frontier, range, now)
+        const ofMetric = await rebuildMetric(pool, tenantId, frontier, range, now)
+        written += ofMetric // not in one expression: that would read the sum before it waits
         onMetric()
       }
     }
