@@ -139,7 +139,9 @@ describe('ml replay', () => {
     const others = async () => (await rows.writes()).filter((table) => !table.startsWith('window_'))
     const writes = await others()
     const { code, output } = await replay('--tenant', tenant.name)
-    expect(output).toContain('6 batches with 522 datapoints replayed, 0 damaged; 1 windows rebuilt; 0 objects')
+    expect(output).toContain(
+      '6 batches with 522 datapoints replayed, 0 damaged; 1 windows rebuilt; 0 objects',
+    )
     expect(code).toBe(0)
     expect(await others()).toEqual(writes)
     expect(await rows.snapshot()).toEqual(before)
