@@ -9,7 +9,7 @@ import { writeManifests } from './manifest.ts'
 import { migrateStorage } from './migrate-storage.ts'
 import { nextAlarm } from './next-alarm.ts'
 import { ObjectAlarm } from './object-alarm.ts'
-import { drainOutbox, removeFromOutbox } from './outbox.ts'
+import { drainOutbox, type Retry, removeFromOutbox, returnBatch, returnFlush } from './outbox.ts'
 import { Releases } from './releases.ts'
 import { type ShardQueues, shardQueues } from './shard-queues.ts'
 import {
@@ -141,6 +141,15 @@ export class TenantShard extends DurableObject<Env> {
     })
   }
 
+  /** An operator asks for a failed batch again: it is in the outbox once more, and its message on the way. */
+  async retryBatch(batchId: string): Promise<Retry> {
+    const { sendBatches } = this.#queues
+    return this.#sendAgain(
+      (nextSendAt) => returnBatch(this.#db, batchId, nextSendAt),
+      () => sendBatches([batchId]),
+    )
+  }
+
   batch(batchId: string): BatchStatus | undefined {
     const row = this.#db.batch(batchKeyOf(batchId))
     return row && statusOf(row)
@@ -158,6 +167,15 @@ export class TenantShard extends DurableObject<Env> {
   /** The consumer gave up on a flush. It stays here and is not sent again until an operator asks for it. */
   failFlush(id: number): void {
     this.#db.postponeFlush(id, NEVER)
+  }
+
+  /** An operator asks for a failed flush again. */
+  async retryFlush(id: number): Promise<Retry> {
+    const { sendFlushes } = this.#queues
+    return this.#sendAgain(
+      (nextSendAt) => returnFlush(this.#db, id, nextSendAt),
+      () => sendFlushes([id]),
+    )
   }
 
   /** Counters per UTC day of arrival, both days inclusive. */
@@ -325,6 +343,16 @@ export class TenantShard extends DurableObject<Env> {
     const { sendBatches, sendFlushes } = this.#queues
     const timing = { now, resendAfterMs: this.#resendAfterMs, random: Math.random }
     await drainOutbox({ db: this.#db, transaction, sendBatches, sendFlushes }, timing)
+  }
+
+  /** Commits before it sends; should the queue refuse, the alarm sends again. */
+  async #sendAgain(put: (nextSendAt: number) => Retry, send: () => Promise<void>): Promise<Retry> {
+    const nextSendAt = Date.now() + this.#resendAfterMs
+    const retry = this.ctx.storage.transactionSync(() => put(nextSendAt))
+    if (retry !== 'sent') return retry
+    await this.#alarm.arm(nextSendAt)
+    await send().catch((error) => this.#logError('retry_not_announced', error))
+    return retry
   }
 
   #sweep(now: number): void {
