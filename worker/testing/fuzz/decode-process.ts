@@ -3,15 +3,15 @@
 import { setImmediate } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { BatchRefusal, MAX_FAULTS } from '../../../telemetry/batch-refusal.ts'
-import { isName } from '../../../telemetry/name.ts'
-import { MAX_DATAPOINTS, type ParsedBatch } from '../../../telemetry/parsed-batch.ts'
 import {
   jsonFormat,
   lineProtocolFormat,
   otlpJsonFormat,
   otlpProtobufFormat,
-} from '../../ingest/batch-format.ts'
+} from '../../../telemetry/batch-format.ts'
+import { BatchRefusal, MAX_FAULTS } from '../../../telemetry/batch-refusal.ts'
+import { isName } from '../../../telemetry/name.ts'
+import { MAX_DATAPOINTS, type ParsedBatch } from '../../../telemetry/parsed-batch.ts'
 import { inflate } from '../../ingest/read-body.ts'
 import { judgeBatch } from '../../ingest/verdict.ts'
 import { Problem } from '../../problem.ts'
