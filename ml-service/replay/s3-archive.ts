@@ -1,5 +1,11 @@
 import { Readable } from 'node:stream'
-import { GetObjectCommand, ListObjectsV2Command, NoSuchKey, S3Client } from '@aws-sdk/client-s3'
+import {
+  GetObjectCommand,
+  ListObjectsV2Command,
+  type ListObjectsV2CommandInput,
+  NoSuchKey,
+  S3Client,
+} from '@aws-sdk/client-s3'
 
 /** Where the archive is, and who may read it; without credentials or endpoint what the SDK finds around itself. */
 export interface ArchiveSettings {
@@ -8,6 +14,8 @@ export interface ArchiveSettings {
   prefix: string
   endpoint: string | undefined
   credentials: { accessKeyId: string; secretAccessKey: string } | undefined
+  /** Keys a page of a listing, at most; S3 itself gives up to a thousand. */
+  pageKeys?: number
 }
 
 export interface ArchiveObject {
@@ -26,7 +34,8 @@ export interface Archive {
   close(): void
 }
 
-export function openArchive({ bucket, prefix, endpoint, credentials }: ArchiveSettings): Archive {
+export function openArchive(settings: ArchiveSettings): Archive {
+  const { bucket, prefix, endpoint, credentials, pageKeys } = settings
   const client = new S3Client({
     ...(endpoint === undefined ? {} : { endpoint, region: 'auto', forcePathStyle: true }),
     ...(credentials === undefined ? {} : { credentials }),
@@ -36,19 +45,23 @@ export function openArchive({ bucket, prefix, endpoint, credentials }: ArchiveSe
     requestHandler: { connectionTimeout: 5_000, requestTimeout: 60_000 },
   })
   return {
-    list: (within) => list(client, bucket, prefix, within),
+    list: (within) =>
+      list(client, { Bucket: bucket, Prefix: prefix + within, MaxKeys: pageKeys }, prefix.length),
     read: (key, maxBytes) => read(client, { Bucket: bucket, Key: prefix + key }, maxBytes),
     close: () => client.destroy(),
   }
 }
 
-async function* list(client: S3Client, Bucket: string, own: string, within: string): AsyncGenerator<string> {
+/** `skip` characters of every key are the archive's own prefix. */
+async function* list(
+  client: S3Client,
+  listing: ListObjectsV2CommandInput,
+  skip: number,
+): AsyncGenerator<string> {
   let ContinuationToken: string | undefined
   do {
-    const page = await client.send(
-      new ListObjectsV2Command({ Bucket, Prefix: own + within, ContinuationToken }),
-    )
-    for (const { Key } of page.Contents ?? []) if (Key !== undefined) yield Key.slice(own.length)
+    const page = await client.send(new ListObjectsV2Command({ ...listing, ContinuationToken }))
+    for (const { Key } of page.Contents ?? []) if (Key !== undefined) yield Key.slice(skip)
     ContinuationToken = page.NextContinuationToken
   } while (ContinuationToken !== undefined)
 }
