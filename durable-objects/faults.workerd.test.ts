@@ -1,4 +1,4 @@
-import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
+import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { archiveKeyOf } from '../telemetry/archived-batch.ts'
@@ -6,7 +6,7 @@ import { createTenant, type TestTenant } from '../worker/testing/tenant.ts'
 import { connect } from './connect-database.ts'
 import { TenantShard } from './tenant-shard.ts'
 
-/* A failure between any two steps of admission and flush: nothing is lost, nothing counts twice. */
+/* Faults under the runtime's own queues and alarms; `every-step.workerd.test.ts` has them between any two effects. */
 
 const WINDOW_MS = 300_000
 const sql = connect(env)
@@ -119,19 +119,6 @@ describe('a gateway that sends again until it hears 202 or 200', () => {
     }
     await expectEverythingOnce(tenant)
   })
-
-  it.each([['admission'], ['flush'], ['acknowledgement']])(
-    'loses and doubles nothing when its object is evicted after %s',
-    async (after) => {
-      const tenant = await createTenant()
-      const shard = shardOf(tenant)
-      await tenant.ingest(closingBatch('b'))
-      if (after === 'flush') await runDurableObjectAlarm(shard)
-      if (after === 'acknowledgement') await expectEverythingOnce(tenant)
-      await evictDurableObject(shard)
-      await expectEverythingOnce(tenant)
-    },
-  )
 
   it('reads its memory from the storage again when a flush fails, and flushes later', async () => {
     const tenant = await createTenant()

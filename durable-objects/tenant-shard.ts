@@ -3,72 +3,57 @@ import type { Columns } from '../telemetry/columns.ts'
 import { type AdmitReply, type AdmitRequest, admit, type Grounds } from './admission.ts'
 import { batchKeyOf } from './batch-key.ts'
 import { type BatchStatus, statusOf, type Verdict, verdictOf } from './batch-record.ts'
-import { sweepBatches } from './dedupe-horizon.ts'
-import { flushWindows, MAX_STATE_BYTES } from './flush.ts'
-import { writeManifests } from './manifest.ts'
+import { MAX_STATE_BYTES } from './flush.ts'
 import { migrateStorage } from './migrate-storage.ts'
 import { nextAlarm } from './next-alarm.ts'
 import { ObjectAlarm } from './object-alarm.ts'
-import { drainOutbox, removeFromOutbox } from './outbox.ts'
+import { type Retry, removeFromOutbox } from './outbox.ts'
 import { Releases } from './releases.ts'
-import { type ShardQueues, shardQueues } from './shard-queues.ts'
-import {
-  applyAccepted,
-  bucketOf,
-  flushDueAt,
-  latenessMsOf,
-  MAX_REPLAY_BYTES,
-  manifestDueAt,
-  restoreState,
-  type ShardState,
-  storeConfig,
-  unknownSeries,
-} from './shard-state.ts'
+import { ShardMemory } from './shard-memory.ts'
+import { applyAccepted, bucketOf, MAX_REPLAY_BYTES, storeConfig, unknownSeries } from './shard-state.ts'
 import { type ShardStatus, shardStatus } from './shard-status.ts'
+import { ShardWork } from './shard-work.ts'
 import { type Authorization, authorize, type TenantConfig } from './tenant-config.ts'
 import { SHARD_SCHEMA, type ShardStatements, shardStatements } from './tenant-shard-sql.ts'
 import type { DayUsage } from './window-frames.ts'
-import type { SeriesState } from './window-state.ts'
 
 const NEVER = Number.MAX_SAFE_INTEGER
+/** The alarm rings at most this often. */
+const MIN_ALARM_MS = 1_000
 
 /**
  * One shard of a tenant: decides on batches, counts usage, aggregates windows, and keeps every effect until
- * the consumer has acknowledged it. Named `{tenantId}/{shard}`. Memory changes only with a commit; should the
- * two part, it is read from the storage again.
+ * the consumer has acknowledged it. Named `{tenantId}/{shard}`.
  */
 export class TenantShard extends DurableObject<Env> {
   readonly #db: ShardStatements
   readonly #tenantId: string
   readonly #shard: number
-  readonly #flushIntervalMs: number
-  readonly #resendAfterMs: number
+  readonly #memory: ShardMemory
   readonly #releases: Releases
-  readonly #queues: ShardQueues
+  readonly #work: ShardWork
   readonly #alarm: ObjectAlarm
-  #state: ShardState
-  #sealing: Promise<void> = Promise.resolve()
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env)
-    const [tenantId, shard] = (ctx.id.name ?? '').split('/')
-    this.#tenantId = tenantId ?? ''
+    const { storage } = ctx
+    const [tenantId = '', shard] = (ctx.id.name ?? '').split('/')
+    this.#tenantId = tenantId
     this.#shard = Number(shard)
-    this.#flushIntervalMs = Number(env.FLUSH_INTERVAL_MS)
-    this.#resendAfterMs = Number(env.RESEND_AFTER_MS)
-    this.#alarm = new ObjectAlarm(ctx.storage)
-    migrateStorage(ctx.storage, SHARD_SCHEMA)
-    this.#db = shardStatements(ctx.storage.sql)
-    this.#releases = new Releases({
-      db: this.#db,
-      bucket: env.ARCHIVE,
-      archiveKey: (id) => this.#archiveKey(id),
-    })
-    this.#queues = shardQueues(env, this.#owner(), (batchId) => this.#archiveKey(batchId))
-    this.#state = restoreState(this.#db, Math.random)
+    this.#alarm = new ObjectAlarm(storage)
+    migrateStorage(storage, SHARD_SCHEMA)
+    const db = shardStatements(storage.sql)
+    const archiveKey = (batchId: string) => this.#archiveKey(batchId)
+    const memory = new ShardMemory({ db, random: Math.random, abort: (reason) => ctx.abort(reason) })
+    const releases = new Releases({ db, bucket: env.ARCHIVE, archiveKey })
+    const owner = { tenant_id: tenantId, shard: this.#shard }
+    this.#db = db
+    this.#memory = memory
+    this.#releases = releases
+    this.#work = new ShardWork({ owner, storage, db, memory, releases, env, archiveKey })
     ctx.blockConcurrencyWhile(async () => {
       await this.#alarm.load()
-      await this.#alarm.arm(this.#nextAlarm(Date.now()))
+      await this.#alarm.arm(this.#work.nextDueAt(Date.now()))
     })
   }
 
@@ -141,6 +126,11 @@ export class TenantShard extends DurableObject<Env> {
     })
   }
 
+  /** An operator asks for a failed batch again: it is in the outbox once more, and its message on the way. */
+  async retryBatch(batchId: string): Promise<Retry> {
+    return this.#work.retryBatch(batchId, Date.now(), (at) => this.#alarm.arm(at))
+  }
+
   batch(batchId: string): BatchStatus | undefined {
     const row = this.#db.batch(batchKeyOf(batchId))
     return row && statusOf(row)
@@ -160,6 +150,11 @@ export class TenantShard extends DurableObject<Env> {
     this.#db.postponeFlush(id, NEVER)
   }
 
+  /** An operator asks for a failed flush again. */
+  async retryFlush(id: number): Promise<Retry> {
+    return this.#work.retryFlush(id, Date.now(), (at) => this.#alarm.arm(at))
+  }
+
   /** Counters per UTC day of arrival, both days inclusive. */
   usage(from: string, to: string): DayUsage[] {
     return this.#db.usage(from, to)
@@ -174,12 +169,9 @@ export class TenantShard extends DurableObject<Env> {
     return this.#state.windows.bytes
   }
 
-  /** Writes everything accepted so far into the archive's manifests; one at a time, whoever asks. */
+  /** Writes everything accepted so far into the archive's manifests. */
   async seal(): Promise<void> {
-    if (this.#state.replayBytes > 0) await this.#flush(Date.now())
-    const before = this.#sealing
-    this.#sealing = before.catch(() => {}).then(() => this.#writeManifests())
-    await this.#sealing
+    await this.#work.seal(Date.now())
   }
 
   /** Removes everything the shard holds; the archive and Postgres are the caller's. */
@@ -189,29 +181,14 @@ export class TenantShard extends DurableObject<Env> {
     setTimeout(() => this.ctx.abort('the tenant was deleted'), 50)
   }
 
-  /** Flushes what is due and sends again what nobody acknowledged. Never throws: the platform drops such alarms. */
+  /** Rings when there is work. Never throws: the platform drops such alarms. */
   override async alarm(): Promise<void> {
     this.#alarm.rang()
     const now = Date.now()
-    // One step that fails must not keep the others from their turn.
-    if (isDue(this.#flushDueAt(this.#allSeries()), now)) await this.#attempt('flush', () => this.#flush(now))
-    await this.#attempt('outbox', () => this.#drainOutbox(now))
-    if (isDue(this.#sweepDueAt(), now)) await this.#attempt('sweep', async () => this.#sweep(now))
-    if (isDue(this.#releases.dueAt(), now)) await this.#attempt('release', () => this.#releases.retry(now))
-    if (isDue(manifestDueAt(this.#db, this.#state), now)) await this.#attempt('manifest', () => this.seal())
-    const next = this.#nextAlarm(Date.now())
+    await this.#work.doDue(now)
+    const next = this.#work.nextDueAt(Date.now())
     // What is still due after a failure must not make the alarm spin.
     await this.#alarm.arm(next === undefined ? undefined : Math.max(next, now + MIN_ALARM_MS))
-  }
-
-  async #attempt(step: string, work: () => Promise<void>): Promise<void> {
-    try {
-      await work()
-    } catch (error) {
-      this.#logError(`${step}_failed`, error)
-      if (step === 'flush') this.#state.lastFlushAt = Date.now()
-      if (step === 'manifest') this.#state.manifestNotBefore = Date.now() + RETRY_AFTER_MS
-    }
   }
 
   async #configured(): Promise<TenantConfig | undefined> {
@@ -271,7 +248,15 @@ export class TenantShard extends DurableObject<Env> {
     const nextJournalId = Math.max(this.#db.lastJournalId(), this.#state.progress.checkpointedUntil) + 1
     const { horizon } = this.#state
     const bucket = bucketOf(this.#state, now)
-    return { ...registered, config, horizon, now, nextJournalId, bucket, resendAfterMs: this.#resendAfterMs }
+    return {
+      ...registered,
+      config,
+      horizon,
+      now,
+      nextJournalId,
+      bucket,
+      resendAfterMs: this.#work.resendAfterMs,
+    }
   }
 
   /** Brings memory up to what was committed, and the alarm with it; `columns` only for a new batch. */
@@ -282,80 +267,18 @@ export class TenantShard extends DurableObject<Env> {
     now: number,
   ): Promise<void> {
     this.#state.usageDirtySince ??= now
-    if (columns === undefined) return this.#alarm.arm(this.#flushDueAt([]))
-    const touched = this.#inMemory(() => applyAccepted(this.#state, request, columns, newSeries, Math.random))
+    if (columns === undefined) return this.#alarm.arm(this.#work.flushDueAt([]))
+    const touched = this.#memory.change((state) =>
+      applyAccepted(state, request, columns, newSeries, Math.random),
+    )
     const { windows, replayBytes } = this.#state
-    if (windows.bytes > MAX_STATE_BYTES || replayBytes > MAX_REPLAY_BYTES) await this.#flush(now)
-    const due = [this.#flushDueAt(touched), now + this.#resendAfterMs, manifestDueAt(this.#db, this.#state)]
+    if (windows.bytes > MAX_STATE_BYTES || replayBytes > MAX_REPLAY_BYTES) await this.#work.flush(now)
+    const due = [this.#work.flushDueAt(touched), now + this.#work.resendAfterMs, this.#work.manifestDueAt()]
     await this.#alarm.arm(nextAlarm(due, now))
   }
 
-  /** Runs a change of memory that belongs to a commit; should it fail, memory is read from the storage again. */
-  #inMemory<T>(change: () => T): T {
-    try {
-      return change()
-    } catch (error) {
-      this.#reload()
-      throw error
-    }
-  }
-
-  #reload(): void {
-    try {
-      this.#state = restoreState(this.#db, Math.random)
-    } catch (error) {
-      this.ctx.abort(`memory cannot be read from the storage: ${error}`)
-    }
-  }
-
-  async #flush(now: number): Promise<void> {
-    const timing = { now, allowedLatenessMs: latenessMsOf(this.#state), resendAfterMs: this.#resendAfterMs }
-    const ids = this.#inMemory(() =>
-      this.ctx.storage.transactionSync(() =>
-        flushWindows(this.#db, this.#state.windows, this.#state.progress, timing),
-      ),
-    )
-    Object.assign(this.#state, { lastFlushAt: now, replayBytes: 0, usageDirtySince: undefined })
-    // Should the queue refuse, the alarm sends them again.
-    await this.#queues.sendFlushes(ids).catch((error) => this.#logError('flush_not_announced', error))
-  }
-
-  async #drainOutbox(now: number): Promise<void> {
-    const transaction = <T>(writes: () => T) => this.ctx.storage.transactionSync(writes)
-    const { sendBatches, sendFlushes } = this.#queues
-    const timing = { now, resendAfterMs: this.#resendAfterMs, random: Math.random }
-    await drainOutbox({ db: this.#db, transaction, sendBatches, sendFlushes }, timing)
-  }
-
-  #sweep(now: number): void {
-    const retentionDays = this.#state.config?.plan.retentionDays ?? Number.POSITIVE_INFINITY
-    this.#state.horizon = this.ctx.storage.transactionSync(() =>
-      sweepBatches(this.#db, this.#state.horizon, retentionDays, now),
-    )
-  }
-
-  async #writeManifests(): Promise<void> {
-    const owner = { tenantId: this.#tenantId, shard: this.#shard }
-    await writeManifests(this.#db, this.env.ARCHIVE, owner, this.#state.progress.checkpointedUntil)
-    this.#state.unmanifested = this.#db.journalEntryCount()
-  }
-
-  #nextAlarm(now: number): number | undefined {
-    const outbox = [this.#db.outboxDueAt(), this.#db.flushesDueAt() ?? undefined]
-    const others = [manifestDueAt(this.#db, this.#state), this.#sweepDueAt(), this.#releases.dueAt()]
-    return nextAlarm([this.#flushDueAt(this.#allSeries()), ...others, ...outbox], now)
-  }
-
-  #flushDueAt(series: Iterable<SeriesState>): number | undefined {
-    return flushDueAt(this.#state, series, this.#flushIntervalMs)
-  }
-
-  #allSeries(): Iterable<SeriesState> {
-    return this.#state.windows.series.values()
-  }
-
-  #sweepDueAt(): number | undefined {
-    return this.#state.config === undefined ? undefined : this.#state.horizon.nextSweepAt
+  get #state() {
+    return this.#memory.state
   }
 
   #control() {
@@ -365,21 +288,6 @@ export class TenantShard extends DurableObject<Env> {
   #archiveKey(batchId: string): string {
     return `raw/${this.#tenantId}/${batchId}`
   }
-
-  #owner() {
-    return { tenant_id: this.#tenantId, shard: this.#shard }
-  }
-
-  #logError(event: string, error: unknown): void {
-    console.error(JSON.stringify({ level: 'error', event, ...this.#owner(), error: String(error) }))
-  }
 }
 
 type Registered = Pick<Grounds, 'newSeries' | 'refusedSeries'>
-
-/** A manifest that could not be written is tried again after this. */
-const RETRY_AFTER_MS = 30_000
-/** The alarm rings at most this often. */
-const MIN_ALARM_MS = 1_000
-
-const isDue = (at: number | undefined, now: number) => at !== undefined && at <= now

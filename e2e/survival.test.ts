@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as v from 'valibot'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { Api } from '../local/api.ts'
-import { countStored } from '../local/demo/stored.ts'
+import type { Api } from '../local/api.ts'
 import { type DevFile, readDevFile } from '../local/dev-file.ts'
+import { expectExactlyOnce, makeTenant } from './exactly-once.ts'
 import { startReading } from './honest-reads.ts'
 import { makePlace, type Place, type Run, run, untilReady } from './local-stack.ts'
 
@@ -29,8 +29,8 @@ afterAll(async () => {
 
 describe('a stack whose parts are killed while gateways send', () => {
   it('starts each part again and stores every accepted datapoint exactly once', async () => {
-    const { api, tenantId } = await makeTenant('survivor-1')
-    const load = startLoad(api)
+    const tenant = await makeTenant(file, 'survivor-1')
+    const load = startLoad(tenant.api)
     const reading = await startReading(file)
     for (const part of ['postgres', 'worker', 'ml', 'worker', 'postgres'] as const) {
       await moreAccepted(load)
@@ -38,56 +38,25 @@ describe('a stack whose parts are killed while gateways send', () => {
     }
     await moreAccepted(load)
     expect(await reading.stop()).toEqual([])
-    await expectExactlyOnce(api, tenantId, await load.stop())
+    await expectExactlyOnce(file, tenant, await load.stop())
   })
 
   it('loses nothing when the supervisor itself is killed and started again', async () => {
-    const { api, tenantId } = await makeTenant('survivor-2')
-    const load = startLoad(api)
+    const tenant = await makeTenant(file, 'survivor-2')
+    const load = startLoad(tenant.api)
     await moreAccepted(load)
     process.kill(file.pids.supervisor, 'SIGKILL')
     await dev.exited
     dev = run('dev', place)
     await vi.waitFor(() => expect(dev.output()).toContain('Ready'), { timeout: 60_000 })
     await moreAccepted(load)
-    await expectExactlyOnce(api, tenantId, await load.stop())
+    await expectExactlyOnce(file, tenant, await load.stop())
   })
 })
 
 const moreAccepted = async ({ accepted }: ReturnType<typeof startLoad>) => {
   const before = accepted()
   await expect.poll(accepted, { timeout: 60_000, interval: 20 }).toBeGreaterThan(before)
-}
-
-/** What was accepted is what is stored, what usage counts, and what the windows hold; every closed one is scored. */
-async function expectExactlyOnce(api: Api, tenantId: string, accepted: number): Promise<void> {
-  const stored = () => countStored(file.database_url, tenantId)
-  await expect
-    .poll(stored, { timeout: 90_000, interval: 250 })
-    .toMatchObject({ datapoints: accepted, wrongWindows: 0 })
-  const isScored = async () => {
-    const { scoredWindows, closedWindows } = await stored()
-    return closedWindows > 0 && scoredWindows === closedWindows
-  }
-  await expect.poll(isScored, { timeout: 60_000, interval: 250 }).toBe(true)
-  const { windowed, open } = await stored()
-  expect(windowed + open).toBe(accepted)
-  const day = (ms: number) => new Date(ms).toISOString().slice(0, 10)
-  const usage = v.object({ total: v.object({ datapoints: v.number() }) })
-  const range = `from=${day(Date.now() - 86_400_000)}&to=${day(Date.now())}`
-  expect(await api.json(`/v1/usage?${range}`, usage)).toEqual({ total: { datapoints: accepted } })
-}
-
-async function makeTenant(name: string): Promise<{ api: Api; tenantId: string }> {
-  const { url, admin_token } = file
-  const admin = new Api({ url, token: admin_token })
-  const id = v.object({ id: v.string() })
-  const tenant = await admin.json('/admin/tenants', id, { method: 'POST', body: { name } })
-  const key = await admin.json(`/admin/tenants/${tenant.id}/keys`, v.object({ key: v.string() }), {
-    method: 'POST',
-    body: { scopes: ['ingest', 'read'] },
-  })
-  return { api: new Api({ url, token: key.key, patienceMs: 60_000 }), tenantId: tenant.id }
 }
 
 /** Two gateways that send buffer after buffer, each again until it is answered. */

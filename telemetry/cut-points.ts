@@ -33,9 +33,7 @@ const [ZERO, NINE, MINUS, PLUS, POINT, LOWER_E, UPPER_E] = [0x30, 0x39, 0x2d, 0x
 const [POINTS, DATAPOINTS] = [new TextEncoder().encode('points'), new TextEncoder().encode('datapoints')]
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
 
-/** A double holds this power of ten exactly, and all below. */
-const MAX_FRACTION_DIGITS = 22
-const POWERS_OF_TEN = Float64Array.from({ length: MAX_FRACTION_DIGITS + 1 }, (_, i) => Number(`1e${i}`))
+const POWERS_OF_TEN = Float64Array.from({ length: 10 }, (_, i) => 10 ** i)
 const MAX_NUMBER_LENGTH = 400
 /** A number that takes the long way costs more than `JSON.parse`; a text with so many of them is left to it. */
 const MAX_LONG_NUMBERS = 50
@@ -129,28 +127,42 @@ class PointCutter {
    */
   #number(): number {
     const json = this.#json
-    let at = this.#at
-    while (isBlank(json[at]!)) at += 1
-    const start = at
-    if (json[start] === MINUS) at += 1
-    const first = at
-    let digits = 0
-    for (; isDigit(json[at]!); at += 1) digits = digits * 10 + (json[at]! - ZERO)
-    const wholeDigits = at - first
+    while (isBlank(json[this.#at]!)) this.#at += 1
+    const start = this.#at
+    if (json[start] === MINUS) this.#at += 1
+    const first = this.#at
+    let digits = this.#nineDigits()
+    const tenth = this.#at
+    if (tenth === first + 9) {
+      const more = this.#nineDigits()
+      digits = digits * POWERS_OF_TEN[this.#at - tenth]! + more
+    }
+    const point = this.#at
     let fractionDigits = 0
-    if (json[at] === POINT) {
-      const point = at
-      for (at += 1; isDigit(json[at]!); at += 1) digits = digits * 10 + (json[at]! - ZERO)
-      fractionDigits = at - point - 1
+    if (json[point] === POINT) {
+      this.#at += 1
+      const fraction = this.#nineDigits()
+      fractionDigits = this.#at - point - 1
+      digits = digits * POWERS_OF_TEN[fractionDigits]! + fraction
       if (fractionDigits === 0) return Number.NaN
     }
-    const malformed = wholeDigits === 0 || (wholeDigits > 1 && json[first] === ZERO)
+    const malformed = point === first || (json[first] === ZERO && point > first + 1)
     // Rounding keeps order: had an earlier step left the safe integers, the last could not be back among them.
-    const inexact = digits > Number.MAX_SAFE_INTEGER || fractionDigits > MAX_FRACTION_DIGITS
-    if (malformed || inexact || isExponent(json[at]!)) return this.#longNumber(start)
-    this.#at = at
+    const inexact = digits > Number.MAX_SAFE_INTEGER
+    if (malformed || inexact || isNumberByte(json[this.#at]!)) return this.#longNumber(start)
     const value = fractionDigits === 0 ? digits : digits / POWERS_OF_TEN[fractionDigits]!
     return first > start ? -value : value
+  }
+
+  /** Takes up to nine digits. As an integer of 32 bits: the runtime's engine adds doubles up at half the speed. */
+  #nineDigits(): number {
+    const json = this.#json
+    const end = this.#at + 9
+    let digits = 0
+    let at = this.#at
+    for (; at < end && isDigit(json[at]!); at += 1) digits = (Math.imul(digits, 10) + json[at]! - ZERO) | 0
+    this.#at = at
+    return digits
   }
 
   /** Takes what `#number` leaves: exponents, many digits, and what is no number. */

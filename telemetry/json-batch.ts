@@ -3,6 +3,7 @@ import { BatchRefusal, type Fault, MAX_FAULTS } from './batch-refusal.ts'
 import { BodyBuilder } from './body-builder.ts'
 import type { SeriesName } from './columns.ts'
 import { type CutPoints, cutPoints } from './cut-points.ts'
+import { refuseTooManyNodes } from './json-nodes.ts'
 import { isName, NAME_RULE } from './name.ts'
 import type { ParsedBatch } from './parsed-batch.ts'
 import { PRECISIONS, type Precision, parseTimestamp } from './timestamp.ts'
@@ -74,8 +75,11 @@ function batchOf(envelope: ReturnType<typeof envelopeOf>, cut?: CutPoints): Pars
 
 export function parseJson(json: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(json))
-  } catch {
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(json)
+    refuseTooManyNodes(text)
+    return JSON.parse(text)
+  } catch (error) {
+    if (error instanceof BatchRefusal) throw error
     throw new BatchRefusal('invalid_json', 'The body is not valid JSON; send one JSON object in UTF-8.')
   }
 }

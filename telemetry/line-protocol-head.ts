@@ -9,9 +9,14 @@ export interface LineHead {
 }
 
 const DEFAULT_DEVICE_TAGS = ['device', 'host']
+/** Names that are within bounds are, escaped, much shorter together; tags without end would take memory without end. */
+const MAX_HEAD_LENGTH = 4096
+/** Out of bounds, as every name of a head that is too long. */
+const NAMELESS: LineHead = { device: '', measurement: '', suffix: '' }
 
 /** The raw text before the first space of a line, taken apart; undefined: it is malformed. */
 export function parseHead(raw: string, deviceTag: string | undefined): LineHead | undefined {
+  if (raw.length > MAX_HEAD_LENGTH) return NAMELESS
   const [measurement = '', ...pairs] = splitUnescaped(raw, ',')
   if (measurement === '') return undefined
   const tags = new Map<string, string>()

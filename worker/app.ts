@@ -19,6 +19,7 @@ import { devicesRoute } from './query/devices-route.ts'
 import { metricsRoute } from './query/metrics-route.ts'
 import { statusRoute } from './query/status-route.ts'
 import { usageRoute } from './query/usage-route.ts'
+import { discardUnread } from './unread-body.ts'
 import { requestDeadline } from './within-deadline.ts'
 
 export const app = new Hono<AppEnv>()
@@ -56,6 +57,7 @@ function matches(route: string, address: string): boolean {
   )
 }
 
+app.use(discardUnread)
 app.use(requestDeadline)
 app.route('/v1/health', healthRoute)
 app.route('/v1/ingest', ingestRoute)

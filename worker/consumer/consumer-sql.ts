@@ -82,11 +82,14 @@ export function upsertUsage(sql: Sql, tenantId: string, shard: number, days: Day
   )
 }
 
-/** A message is kept once, however often it is delivered. */
+/**
+ * A message is kept once, however often it is delivered. It is written each time all the same: who has read it
+ * before cannot remove it any more.
+ */
 export function insertDeadLetter(sql: Sql, tenantId: string | null, body: unknown, reason: string) {
   return sql.query(
     `insert into dead_letters (tenant_id, body, reason) values ($1, $2, $3)
-     on conflict (md5(body::text)) do nothing`,
+     on conflict (md5(body::text)) do update set reason = excluded.reason`,
     [tenantId, JSON.stringify(body), reason],
   )
 }

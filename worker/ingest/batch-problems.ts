@@ -17,6 +17,14 @@ export const rateLimited = (waitMs: number) =>
     },
   )
 
+/** More bodies are in flight than this isolate can hold. */
+export const overBudget = (heldBytes: number, retryAfterSeconds: number) =>
+  new Problem(
+    'unavailable',
+    'Too much is being sent here right now; send the same batch again after Retry-After.',
+    { cause: new Error(`bodies in flight hold ${heldBytes} bytes`), retryAfterSeconds },
+  )
+
 export const nothingAccepted = (batch: ParsedBatch, rejected: Uint32Array) =>
   new Problem(
     'no_datapoint_accepted',

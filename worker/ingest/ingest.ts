@@ -8,6 +8,8 @@ import { Problem } from '../problem.ts'
 import { keyOf, refusal } from '../tenant-auth.ts'
 import { withinDeadline } from '../within-deadline.ts'
 import { type Accepted, acceptBatch } from './accept-batch.ts'
+import { overBudget } from './batch-problems.ts'
+import { BodyBudget, costOf, type Lease } from './body-budget.ts'
 import { checkHeaders, readBody } from './read-body.ts'
 import { ShardHint } from './shard-hint.ts'
 
@@ -15,6 +17,8 @@ const SEND_DEADLINE_MS = 1_500
 const AUTHORIZE_DEADLINE_MS = 2_000
 
 const shardHint = new ShardHint()
+/** Of this isolate. */
+const bodyBudget = new BodyBudget()
 
 export type Ingested = Accepted & { r2Key: string }
 
@@ -24,10 +28,29 @@ export type Ingested = Accepted & { r2Key: string }
  */
 export async function ingest(c: Context<AppEnv>, formatOf: () => BatchFormat): Promise<Ingested> {
   const key = keyOf(c)
+  const lease = bodyBudget.open(Date.now())
+  const work = ingestWithin(lease, c, key, formatOf).finally(() => bodyBudget.close(lease))
+  // When its client resets the connection, the runtime drops a request where it stands, `finally` or not, unless
+  // somebody still waits for it.
+  c.executionCtx.waitUntil(work.catch(() => {}))
+  return work
+}
+
+async function ingestWithin(
+  lease: Lease,
+  c: Context<AppEnv>,
+  key: ParsedKey,
+  formatOf: () => BatchFormat,
+): Promise<Ingested> {
   const { env } = c
+  const claim = (wireBytes: number, inflatedBytes: number) => {
+    const now = Date.now()
+    if (bodyBudget.grow(lease, costOf(wireBytes, inflatedBytes), now)) return
+    throw overBudget(bodyBudget.heldBytes, bodyBudget.retryAfterSeconds(now, Math.random))
+  }
   try {
     const format = formatOf()
-    const body = await readBody(c.req.raw, checkHeaders(c.req.raw.headers, format.contentTypes))
+    const body = await readBody(c.req.raw, checkHeaders(c.req.raw.headers, format.contentTypes), claim)
     const deps = { env, key, shardHint, now: Date.now, random: Math.random, uuid: () => crypto.randomUUID() }
     const accepted = await acceptBatch(deps, body, format)
     return { ...accepted, r2Key: await announce(env, key.tenantId, accepted) }

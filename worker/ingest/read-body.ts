@@ -1,8 +1,10 @@
-import { Problem } from '../problem.ts'
+import { Problem, unavailable } from '../problem.ts'
 import { gunzip } from './gunzip.ts'
 
 export const MAX_WIRE_BYTES = 8 * 1024 * 1024
 export const MAX_INFLATED_BYTES = 16 * 1024 * 1024
+/** However slow a sender is, some byte comes in this time. */
+const SILENCE_MS = 20_000
 
 export interface Body {
   /** As sent. */
@@ -30,20 +32,63 @@ export function checkHeaders(headers: Headers, contentTypes: readonly string[]):
   return encoding
 }
 
-/** Reads the body to its bounds. Throws 413 beyond them (a bomb stops early) and 400 for broken gzip. */
-export async function readBody(request: Request, encoding: Body['encoding']): Promise<Body> {
-  const wire = request.body
-    ? await readBounded(request.body, MAX_WIRE_BYTES, batchTooLarge)
-    : new Uint8Array()
-  return { wire, encoding, plain: encoding === 'gzip' ? await inflate(wire) : wire }
+/**
+ * Reads the body to its bounds. Throws 413 beyond them (a bomb stops early), 400 for broken gzip, and 503 when
+ * the sender is gone or falls silent. `claim` is told beforehand of what is about to be held, and may throw.
+ */
+export async function readBody(
+  { body, headers }: Pick<Request, 'body' | 'headers'>,
+  encoding: Body['encoding'],
+  claim: (wireBytes: number, inflatedBytes: number) => void,
+): Promise<Body> {
+  claim(Number(headers.get('content-length')) || 0, 0)
+  const wire = body ? await readWire(body, (length) => claim(length, 0)) : new Uint8Array()
+  if (encoding === 'identity') return { wire, encoding, plain: wire }
+  return { wire, encoding, plain: await inflate(wire, (length) => claim(wire.length, length)) }
+}
+
+async function readWire(
+  body: ReadableStream,
+  onLength: (length: number) => void,
+): Promise<Uint8Array<ArrayBuffer>> {
+  let received = 0
+  const reading = readBounded(body, MAX_WIRE_BYTES, batchTooLarge, (length) => {
+    received = length
+    onLength(length)
+  })
+  const silence = untilSilent(() => received)
+  try {
+    return await Promise.race([reading, silence.rejects])
+  } catch (error) {
+    throw error instanceof Problem ? error : unavailable(error)
+  } finally {
+    silence.callOff()
+  }
+}
+
+/** Connections that are dead and not closed look like this: without an end they would hold what they have sent. */
+function untilSilent(received: () => number) {
+  let seen = 0
+  let timer: ReturnType<typeof setInterval> | undefined
+  const rejects = new Promise<never>((_, reject) => {
+    timer = setInterval(() => {
+      if (received() === seen) reject(unavailable(new Error('the sender fell silent')))
+      seen = received()
+    }, SILENCE_MS)
+  })
+  return { rejects, callOff: () => clearInterval(timer) }
 }
 
 /** Also what the consumer reads the archive with. */
-export async function inflate(gzipped: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+export async function inflate(
+  gzipped: Uint8Array<ArrayBuffer>,
+  onLength: (length: number) => void = () => {},
+): Promise<Uint8Array<ArrayBuffer>> {
   const inflated = gunzip(gzipped)
   try {
-    return await readBounded(inflated, MAX_INFLATED_BYTES, batchTooLarge)
+    return await readBounded(inflated, MAX_INFLATED_BYTES, batchTooLarge, onLength)
   } catch (error) {
+    inflated.cancel().catch(() => {})
     if (error instanceof Problem) throw error
     throw new Problem(
       'invalid_json',
@@ -52,24 +97,30 @@ export async function inflate(gzipped: Uint8Array<ArrayBuffer>): Promise<Uint8Ar
   }
 }
 
-/** The stream's bytes; throws `tooLarge()` beyond `maxBytes`, having read no more than that and a chunk. */
+/**
+ * The stream's bytes; throws `tooLarge()` beyond `maxBytes`, having read no more than that and a chunk. The rest
+ * stays where it is.
+ */
 export async function readBounded(
   stream: ReadableStream,
   maxBytes: number,
   tooLarge: () => Problem,
+  onLength: (length: number) => void = () => {},
 ): Promise<Uint8Array<ArrayBuffer>> {
   const chunks: Uint8Array[] = []
   let length = 0
   const reader: ReadableStreamDefaultReader<Uint8Array> = stream.getReader()
-  for (;;) {
-    const { done, value } = await reader.read()
-    if (done) break
-    length += value.byteLength
-    if (length > maxBytes) {
-      await reader.cancel().catch(() => {})
-      throw tooLarge()
+  try {
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) break
+      length += value.byteLength
+      if (length > maxBytes) throw tooLarge()
+      onLength(length)
+      chunks.push(value)
     }
-    chunks.push(value)
+  } finally {
+    reader.releaseLock()
   }
   const whole = new Uint8Array(length)
   let at = 0

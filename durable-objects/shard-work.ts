@@ -1,0 +1,172 @@
+import { sweepBatches } from './dedupe-horizon.ts'
+import { flushWindows } from './flush.ts'
+import { writeManifests } from './manifest.ts'
+import { nextAlarm } from './next-alarm.ts'
+import { drainOutbox, type Retry, returnBatch, returnFlush } from './outbox.ts'
+import type { Releases } from './releases.ts'
+import type { ShardMemory } from './shard-memory.ts'
+import { type ShardQueues, shardQueues } from './shard-queues.ts'
+import { flushDueAt, latenessMsOf, manifestDueAt } from './shard-state.ts'
+import type { ShardStatements } from './tenant-shard-sql.ts'
+import type { SeriesState } from './window-state.ts'
+
+/** A manifest that could not be written is tried again after this. */
+const RETRY_AFTER_MS = 30_000
+
+interface WorkDeps {
+  owner: { tenant_id: string; shard: number }
+  storage: DurableObjectStorage
+  db: ShardStatements
+  memory: ShardMemory
+  releases: Releases
+  env: Pick<Env, 'ARCHIVE' | 'BATCHES' | 'WINDOWS' | 'FLUSH_INTERVAL_MS' | 'RESEND_AFTER_MS'>
+  archiveKey(batchId: string): string
+}
+
+/**
+ * What a shard does beside admission: closed windows become flushes, what nobody acknowledged is sent again, old
+ * batches are forgotten, refused ones removed, accepted ones listed in manifests. All of it can be repeated.
+ */
+export class ShardWork {
+  readonly #deps: WorkDeps
+  readonly #queues: ShardQueues
+  readonly #flushIntervalMs: number
+  readonly resendAfterMs: number
+  #sealing: Promise<void> = Promise.resolve()
+
+  constructor(deps: WorkDeps) {
+    this.#deps = deps
+    const { env, owner, archiveKey } = deps
+    this.#queues = shardQueues(env, owner, archiveKey)
+    this.#flushIntervalMs = Number(env.FLUSH_INTERVAL_MS)
+    this.resendAfterMs = Number(env.RESEND_AFTER_MS)
+  }
+
+  /** Does what is due. Never throws: one step that fails must not keep the others from their turn. */
+  async doDue(now: number): Promise<void> {
+    const { releases } = this.#deps
+    if (isDue(this.flushDueAt(this.#allSeries()), now)) await this.#attempt('flush', () => this.flush(now))
+    await this.#attempt('outbox', () => this.#drainOutbox(now))
+    if (isDue(this.#sweepDueAt(), now)) await this.#attempt('sweep', async () => this.#sweep(now))
+    if (isDue(releases.dueAt(), now)) await this.#attempt('release', () => releases.retry(now))
+    if (isDue(this.manifestDueAt(), now)) await this.#attempt('manifest', () => this.seal(now))
+  }
+
+  /** When there is something to do next; undefined: never, unless something comes in. */
+  nextDueAt(now: number): number | undefined {
+    const { db, releases } = this.#deps
+    const outbox = [db.outboxDueAt(), db.flushesDueAt() ?? undefined]
+    const others = [this.manifestDueAt(), this.#sweepDueAt(), releases.dueAt()]
+    return nextAlarm([this.flushDueAt(this.#allSeries()), ...others, ...outbox], now)
+  }
+
+  /** Given the series to look at: all of them, or those just touched. */
+  flushDueAt(series: Iterable<SeriesState>): number | undefined {
+    return flushDueAt(this.#state, series, this.#flushIntervalMs)
+  }
+
+  manifestDueAt(): number | undefined {
+    return manifestDueAt(this.#deps.db, this.#state)
+  }
+
+  async flush(now: number): Promise<void> {
+    const { db, storage, memory } = this.#deps
+    const ids = memory.change((state) => {
+      const timing = { now, allowedLatenessMs: latenessMsOf(state), resendAfterMs: this.resendAfterMs }
+      return storage.transactionSync(() => flushWindows(db, state.windows, state.progress, timing))
+    })
+    Object.assign(this.#state, { lastFlushAt: now, replayBytes: 0, usageDirtySince: undefined })
+    // Should the queue refuse, the alarm sends them again.
+    await this.#queues.sendFlushes(ids).catch((error) => this.#logError('flush_not_announced', error))
+  }
+
+  /** Writes everything accepted so far into the archive's manifests; one at a time, whoever asks. */
+  async seal(now: number): Promise<void> {
+    if (this.#state.replayBytes > 0) await this.flush(now)
+    const before = this.#sealing
+    this.#sealing = before.catch(() => {}).then(() => this.#writeManifests())
+    await this.#sealing
+  }
+
+  /** Puts a batch that was given up into the outbox again; `arm` sets the alarm. */
+  retryBatch(batchId: string, now: number, arm: (at: number) => Promise<void>): Promise<Retry> {
+    const put = (nextSendAt: number) => returnBatch(this.#deps.db, batchId, nextSendAt)
+    return this.#sendAgain(put, () => this.#queues.sendBatches([batchId]), now, arm)
+  }
+
+  /** The same for a flush. */
+  retryFlush(id: number, now: number, arm: (at: number) => Promise<void>): Promise<Retry> {
+    const put = (nextSendAt: number) => returnFlush(this.#deps.db, id, nextSendAt)
+    return this.#sendAgain(put, () => this.#queues.sendFlushes([id]), now, arm)
+  }
+
+  /** Commits and sets the alarm before it sends: should the queue refuse, or the object die, the alarm sends. */
+  async #sendAgain(
+    put: (nextSendAt: number) => Retry,
+    send: () => Promise<void>,
+    now: number,
+    arm: (at: number) => Promise<void>,
+  ): Promise<Retry> {
+    const nextSendAt = now + this.resendAfterMs
+    const retry = this.#deps.storage.transactionSync(() => put(nextSendAt))
+    if (retry !== 'sent') return retry
+    await arm(nextSendAt)
+    await send().catch((error) => this.#logError('retry_not_announced', error))
+    return retry
+  }
+
+  async #writeManifests(): Promise<void> {
+    const { db, env, owner } = this.#deps
+    const { checkpointedUntil } = this.#state.progress
+    await writeManifests(
+      db,
+      env.ARCHIVE,
+      { tenantId: owner.tenant_id, shard: owner.shard },
+      checkpointedUntil,
+    )
+    this.#state.unmanifested = db.journalEntryCount()
+  }
+
+  async #drainOutbox(now: number): Promise<void> {
+    const { db, storage } = this.#deps
+    const transaction = <T>(writes: () => T) => storage.transactionSync(writes)
+    const timing = { now, resendAfterMs: this.resendAfterMs, random: Math.random }
+    await drainOutbox({ db, transaction, ...this.#queues }, timing)
+  }
+
+  #sweep(now: number): void {
+    const { db, storage } = this.#deps
+    const { config, horizon } = this.#state
+    const retentionDays = config?.plan.retentionDays ?? Number.POSITIVE_INFINITY
+    this.#state.horizon = storage.transactionSync(() => sweepBatches(db, horizon, retentionDays, now))
+  }
+
+  #sweepDueAt(): number | undefined {
+    const { config, horizon } = this.#state
+    return config === undefined ? undefined : horizon.nextSweepAt
+  }
+
+  async #attempt(step: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      this.#logError(`${step}_failed`, error)
+      if (step === 'flush') this.#state.lastFlushAt = Date.now()
+      if (step === 'manifest') this.#state.manifestNotBefore = Date.now() + RETRY_AFTER_MS
+    }
+  }
+
+  get #state() {
+    return this.#deps.memory.state
+  }
+
+  #allSeries(): Iterable<SeriesState> {
+    return this.#state.windows.series.values()
+  }
+
+  #logError(event: string, error: unknown): void {
+    console.error(JSON.stringify({ level: 'error', event, ...this.#deps.owner, error: String(error) }))
+  }
+}
+
+const isDue = (at: number | undefined, now: number) => at !== undefined && at <= now
