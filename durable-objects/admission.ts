@@ -54,7 +54,15 @@ type Outcome =
   /** The same batch_id is being settled by another request: try again. */
   | { outcome: 'busy' }
 
-export type Admission = { reply: AdmitReply; columns?: Columns; bucket?: Bucket }
+export type Admission = { reply: AdmitReply; accepted?: AcceptedBatch; bucket?: Bucket }
+
+/** What a shard's memory has to know of a new batch, once it is committed. */
+export interface AcceptedBatch {
+  columns: Columns
+  newSeries: number[]
+  /** Of its last row. */
+  journalId: number
+}
 
 /** What a batch is judged by. */
 export interface Grounds {
@@ -76,8 +84,8 @@ export interface Grounds {
 export const dayOf = (ms: number) => new Date(ms).toISOString().slice(0, 10)
 
 /**
- * Decides on one batch and writes all its effects; to be called inside one `transactionSync`. `columns` is
- * given back for an accepted batch, without what was rejected. Writes for a new batch: its row, its journal
+ * Decides on one batch and writes all its effects; to be called inside one `transactionSync`. An accepted batch is
+ * given back, without what was rejected. Writes for a new batch: its row, its journal
  * (more than one row only above 1.9 MB), its outbox row, the day's usage, and one row if it brings new series;
  * for a duplicate the usage alone.
  */
@@ -101,10 +109,11 @@ export function admit(db: ShardStatements, grounds: Grounds, request: AdmitReque
     rejected,
     receivedAt: request.receivedAt,
   }
-  write(db, id, request, columns, figures, grounds)
-  if (limited === undefined) return { reply: { outcome: 'accepted', figures }, columns }
+  const journalId = write(db, id, request, columns, figures, grounds)
+  const accepted = { columns, newSeries: grounds.newSeries, journalId }
+  if (limited === undefined) return { reply: { outcome: 'accepted', figures }, accepted }
   db.setMeta(BUCKET, JSON.stringify(limited.bucket))
-  return { reply: { outcome: 'accepted', figures }, columns, bucket: limited.bucket }
+  return { reply: { outcome: 'accepted', figures }, accepted, bucket: limited.bucket }
 }
 
 /** Where a shard keeps the tenant's bucket, if it has a limit. */
@@ -151,6 +160,7 @@ export function figuresOf(row: BatchRow): BatchFigures {
   }
 }
 
+/** Returns the id of the last journal row. */
 function write(
   db: ShardStatements,
   id: ArrayBuffer,
@@ -158,7 +168,7 @@ function write(
   columns: Columns,
   figures: BatchFigures & { rejected: Uint32Array<ArrayBuffer> },
   grounds: Grounds,
-): void {
+): number {
   const { receivedAt, datapoints, series, rejected } = figures
   const { sha256, batchId } = request
   const next_send_at = grounds.now + grounds.resendAfterMs
@@ -180,6 +190,7 @@ function write(
   if (grounds.newSeries.length > 0) db.addSeries(Float64Array.from(grounds.newSeries))
   const counts = { batches: 1, datapoints, bytes: request.bytes, duplicates: 0, rejected: rejected.length }
   db.addUsage(dayOf(receivedAt), counts, grounds.now)
+  return grounds.nextJournalId + pieces.length - 1
 }
 
 function sameBytes(a: ArrayBuffer, b: ArrayBuffer): boolean {

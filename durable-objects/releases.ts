@@ -86,6 +86,11 @@ export class Releases {
     }
   }
 
+  /** Whether no release is remembered: known without reading. */
+  get none(): boolean {
+    return this.#dueAt === undefined
+  }
+
   /** When `retry` has something to do. */
   dueAt(): number | undefined {
     return this.#dueAt

@@ -1,6 +1,6 @@
-import { type Columns, dropOlder } from '../telemetry/columns.ts'
+import { dropOlder } from '../telemetry/columns.ts'
 import type { Random } from '../telemetry/random.ts'
-import { type AdmitRequest, BUCKET } from './admission.ts'
+import { type AcceptedBatch, type AdmitRequest, BUCKET } from './admission.ts'
 import { batchKeyOf } from './batch-key.ts'
 import { restoreWindows } from './checkpoint.ts'
 import { type DedupeHorizon, oldestTimestamp, readHorizon } from './dedupe-horizon.ts'
@@ -31,10 +31,13 @@ export interface ShardState {
   series: Set<number>
   progress: Progress
   horizon: DedupeHorizon
+  /** Of the newest journal row, also after it was cut. */
+  journalId: number
   /** Journal behind the checkpoint. */
   replayBytes: number
-  /** Accepted batches that no manifest lists yet. */
+  /** Accepted batches that no manifest lists yet, and when the first of them arrived. */
   unmanifested: number
+  unmanifestedSince: number | undefined
   /** After a failure; 0: at once. */
   manifestNotBefore: number
   usageDirtySince: number | undefined
@@ -56,8 +59,10 @@ export function restoreState(db: ShardStatements, random: Random): ShardState {
     series: readSeries(db.series()),
     progress: { ...progress, lastBatchAt: db.newestArrival() ?? progress.lastBatchAt },
     horizon: readHorizon(db),
+    journalId: Math.max(db.lastJournalId(), progress.checkpointedUntil),
     replayBytes: db.journalBytesAfter(progress.checkpointedUntil),
     unmanifested: db.journalEntryCount(),
+    unmanifestedSince: db.oldestArrival(),
     manifestNotBefore: 0,
     usageDirtySince: db.usageDirtySince() ?? undefined,
     lastFlushAt: 0, // an object that sleeps between its alarms must find its flush due when it wakes
@@ -78,14 +83,15 @@ export const latenessMsOf = ({ config }: ShardState) => config?.plan.allowedLate
 export function applyAccepted(
   state: ShardState,
   { receivedAt }: AdmitRequest,
-  columns: Columns,
-  newSeries: number[],
+  { columns, newSeries, journalId }: AcceptedBatch,
   random: Random,
 ): SeriesState[] {
   for (const hash of newSeries) state.series.add(hash)
+  state.journalId = journalId
   state.progress.lastBatchAt = Math.max(state.progress.lastBatchAt ?? 0, receivedAt)
   state.replayBytes += columns.ts.byteLength + columns.values.byteLength + columns.series.length * NAME_BYTES
   state.unmanifested += 1
+  state.unmanifestedSince ??= receivedAt
   state.meter.add(columns.ts.length, receivedAt)
   return addColumns(state.windows, columns, receivedAt, random)
 }
@@ -109,11 +115,11 @@ export function flushDueAt(
   return nextAlarm([closeAt, usageAt], lastFlushAt + intervalMs)
 }
 
-export function manifestDueAt(db: ShardStatements, state: ShardState): number | undefined {
-  const { unmanifested, manifestNotBefore } = state
+export function manifestDueAt(state: ShardState): number | undefined {
+  const { unmanifested, unmanifestedSince, manifestNotBefore } = state
   if (unmanifested >= MANIFEST_BATCHES) return manifestNotBefore
-  const oldest = unmanifested === 0 ? undefined : db.oldestArrival()
-  return oldest === undefined ? undefined : Math.max(oldest + MANIFEST_AFTER_MS, manifestNotBefore)
+  if (unmanifested === 0 || unmanifestedSince === undefined) return undefined
+  return Math.max(unmanifestedSince + MANIFEST_AFTER_MS, manifestNotBefore)
 }
 
 /** Hashes of the batch's series that are new here, by key; none for a batch that will not be accepted anyway. */

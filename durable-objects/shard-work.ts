@@ -66,7 +66,7 @@ export class ShardWork {
   }
 
   manifestDueAt(): number | undefined {
-    return manifestDueAt(this.#deps.db, this.#state)
+    return manifestDueAt(this.#state)
   }
 
   async flush(now: number): Promise<void> {
@@ -125,6 +125,7 @@ export class ShardWork {
       checkpointedUntil,
     )
     this.#state.unmanifested = db.journalEntryCount()
+    this.#state.unmanifestedSince = db.oldestArrival()
   }
 
   async #drainOutbox(now: number): Promise<void> {

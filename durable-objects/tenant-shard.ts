@@ -1,6 +1,5 @@
 import { DurableObject } from 'cloudflare:workers'
-import type { Columns } from '../telemetry/columns.ts'
-import { type AdmitReply, type AdmitRequest, admit, type Grounds } from './admission.ts'
+import { type AcceptedBatch, type AdmitReply, type AdmitRequest, admit, type Grounds } from './admission.ts'
 import { batchKeyOf } from './batch-key.ts'
 import { type BatchStatus, statusOf, type Verdict, verdictOf } from './batch-record.ts'
 import { MAX_STATE_BYTES } from './flush.ts'
@@ -67,12 +66,12 @@ export class TenantShard extends DurableObject<Env> {
     const { config } = this.#state // read after the last wait: nothing may come between this and the commit
     if (config === undefined) return { outcome: 'busy' }
     const now = Date.now()
-    const { reply, columns, bucket } = this.ctx.storage.transactionSync(() =>
+    const { reply, accepted, bucket } = this.ctx.storage.transactionSync(() =>
       admit(this.#db, this.#grounds(config, registered, now), request),
     )
     if (bucket !== undefined) this.#state.bucket = bucket
     if (reply.outcome === 'refused') await this.#refuse(reply.code, request.batchId, now)
-    else await this.#remember(request, columns, registered.newSeries, now)
+    else await this.#remember(request, accepted, now)
     return { ...reply, shards: config.plan.shards }
   }
 
@@ -216,9 +215,11 @@ export class TenantShard extends DurableObject<Env> {
 
   /** A batch that is unknown here must have its very bytes in the archive before it is accepted; see `Releases`. */
   async #archiveHolds({ archived, batchId, sha256 }: AdmitRequest): Promise<boolean> {
+    const found = archived === 'found'
+    if (!found && this.#releases.none) return true
     const id = batchKeyOf(batchId)
     if (this.#db.batch(id) !== undefined) return true
-    return this.#releases.archiveHolds(id, batchId, sha256, archived === 'found')
+    return this.#releases.archiveHolds(id, batchId, sha256, found)
   }
 
   /** A batch that only has to wait keeps its archive object: its sender comes again with the same. */
@@ -245,32 +246,24 @@ export class TenantShard extends DurableObject<Env> {
   }
 
   #grounds(config: TenantConfig, registered: Registered, now: number): Grounds {
-    const nextJournalId = Math.max(this.#db.lastJournalId(), this.#state.progress.checkpointedUntil) + 1
-    const { horizon } = this.#state
+    const { horizon, journalId } = this.#state
     const bucket = bucketOf(this.#state, now)
     return {
       ...registered,
       config,
       horizon,
       now,
-      nextJournalId,
+      nextJournalId: journalId + 1,
       bucket,
       resendAfterMs: this.#work.resendAfterMs,
     }
   }
 
-  /** Brings memory up to what was committed, and the alarm with it; `columns` only for a new batch. */
-  async #remember(
-    request: AdmitRequest,
-    columns: Columns | undefined,
-    newSeries: number[],
-    now: number,
-  ): Promise<void> {
+  /** Brings memory up to what was committed, and the alarm with it; `accepted` only for a new batch. */
+  async #remember(request: AdmitRequest, accepted: AcceptedBatch | undefined, now: number): Promise<void> {
     this.#state.usageDirtySince ??= now
-    if (columns === undefined) return this.#alarm.arm(this.#work.flushDueAt([]))
-    const touched = this.#memory.change((state) =>
-      applyAccepted(state, request, columns, newSeries, Math.random),
-    )
+    if (accepted === undefined) return this.#alarm.arm(this.#work.flushDueAt([]))
+    const touched = this.#memory.change((state) => applyAccepted(state, request, accepted, Math.random))
     const { windows, replayBytes } = this.#state
     if (windows.bytes > MAX_STATE_BYTES || replayBytes > MAX_REPLAY_BYTES) await this.#work.flush(now)
     const due = [this.#work.flushDueAt(touched), now + this.#work.resendAfterMs, this.#work.manifestDueAt()]

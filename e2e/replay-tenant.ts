@@ -138,6 +138,21 @@ export class TenantRows {
     return rows[0]!.count
   }
 
+  /** Whoever wants to store this batch waits until `work` has ended; then it is as if nothing had been. */
+  async whileInserting(batchId: string, work: () => Promise<void>): Promise<void> {
+    const client = await this.pool.connect()
+    try {
+      await client.query('begin')
+      await client.query(
+        `insert into batches (tenant_id, batch_id, r2_key, status) values ($1, $2, 'k', 'failed')`,
+        [this.#tenantId, batchId],
+      )
+      await work()
+    } finally {
+      client.release(true)
+    }
+  }
+
   /** Loses everything that the database holds. */
   async dropAll({ database_url }: DevFile): Promise<void> {
     await this.pool.query('drop schema public cascade')

@@ -6,7 +6,6 @@ import type { TestProject } from 'vitest/node'
 import { migrate } from '../migrations/migrate.ts'
 import { startNeonProxy } from './neon-proxy.ts'
 import { startPostgres } from './postgres.ts'
-import './provided-context.ts'
 
 /** Vitest's global setup: one embedded Postgres and one Neon proxy for the whole run. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {

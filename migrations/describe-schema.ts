@@ -31,7 +31,7 @@ const LINES: Record<string, string> = {
       k.conname || ': ' || pg_get_constraintdef(k.oid, true)
     from relations r join pg_constraint k on k.conrelid = r.oid
     where not r.relispartition and k.contype in ('p', 'u', 'c', 'f', 'x')`,
-  indexes: `select r.name, 4, i.name, 
+  indexes: `select r.name, 4, i.name,
       replace(pg_get_indexdef(x.indexrelid), ' ON public.' || r.name || ' ', ' ') || case when x.indisvalid then '' else ' invalid' end
     from relations r join pg_index x on x.indrelid = r.oid join relations i on i.oid = x.indexrelid
     where not r.relispartition and not exists (select from pg_constraint where conindid = x.indexrelid)`,

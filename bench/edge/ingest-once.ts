@@ -33,7 +33,15 @@ const horizon = { dedupeSince: null, cursor: '', nextSweepAt: Number.POSITIVE_IN
 export const newShard = (): ShardState => ({
   ...{ config, windows: emptyState(), series: new Set<number>(), horizon },
   progress: { checkpointedUntil: 0, nextPart: 1, segments: 1, lastBatchAt: null },
-  ...{ replayBytes: 0, unmanifested: 0, manifestNotBefore: 0, usageDirtySince: undefined, lastFlushAt: 0 },
+  ...{
+    journalId: 0,
+    replayBytes: 0,
+    unmanifested: 0,
+    unmanifestedSince: undefined,
+    manifestNotBefore: 0,
+    usageDirtySince: undefined,
+    lastFlushAt: 0,
+  },
   ...{ bucket: undefined, meter: new RateMeter() },
 })
 
@@ -65,10 +73,10 @@ export function ingestOnce(shard: ShardState, plain: Uint8Array, receivedAt: num
   const unknown = unknownSeries(db, shard, request, receivedAt)
   const grounds: Grounds = {
     ...{ config, horizon, refusedSeries: new Set(), newSeries: [...unknown.values()], now: receivedAt },
-    ...{ resendAfterMs: 30_000, nextJournalId: shard.unmanifested + 1, bucket: undefined },
+    ...{ resendAfterMs: 30_000, nextJournalId: shard.journalId + 1, bucket: undefined },
   }
-  const { columns: accepted } = admit(db, grounds, request)
+  const { accepted } = admit(db, grounds, request)
   if (accepted === undefined) throw new Error('the batch was not accepted')
-  applyAccepted(shard, request, accepted, grounds.newSeries, random)
-  return accepted.ts.length
+  applyAccepted(shard, request, accepted, random)
+  return accepted.columns.ts.length
 }

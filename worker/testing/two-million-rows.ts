@@ -44,9 +44,9 @@ const TENANT = id('t', '1')
 const at = (seconds: string) =>
   `current_setting('edgepulse.start')::timestamptz + ${seconds} * interval '1 second'`
 
-/** Windows are 300 s, 1,000 a metric; a score in 5,000 is anomalous, an alert in 1,000 open. */
 const SKETCH = sketchOf(5)
 
+/** Windows are 300 s, 500 a metric; a score in 2,500 is anomalous, an alert in 1,000 open. */
 const STATEMENTS = [
   `select ensure_datapoint_partitions(current_date - 92, current_date + 14)`,
   // An index is built faster than it grows.
@@ -65,12 +65,12 @@ const STATEMENTS = [
      first_ts, last_ts, sketch)
    select ${TENANT}, ${id('m', 'm')}, ${at('(w * 300)')}, 0, w * 2 + p, 5, 1, 1, 0, 2, 1, 1, ${at('(w * 300)')},
      ${at('(w * 300)')}, '\\x${SKETCH}'
-   from generate_series(0, 999) w, generate_series(0, 199) m, generate_series(0, case when w % 50 = 0 then 1 else 0 end) p
+   from generate_series(0, 499) w, generate_series(0, 199) m, generate_series(0, case when w % 50 = 0 then 1 else 0 end) p
    order by w, m`,
   `insert into anomaly_scores (tenant_id, metric_id, window_start, window_end, score, onset_score, state, scored_at)
    select ${TENANT}, ${id('m', 'm')}, ${at('(w * 300)')}, ${at('(w * 300 + 300)')},
-     case when (w * 200 + m) % 5000 = 7 then 1.5 else 0.1 end, 0, 'ready', now()
-   from generate_series(0, 999) w, generate_series(0, 199) m order by w, m`,
+     case when (w * 200 + m) % 2500 = 7 then 1.5 else 0.1 end, 0, 'ready', now()
+   from generate_series(0, 499) w, generate_series(0, 199) m order by w, m`,
   `insert into batches (tenant_id, batch_id, r2_key, status)
    select ${TENANT}, 'b' || i, 'raw/b' || i, case when i % 1000 = 0 then 'failed' else 'persisted' end
    from generate_series(1, 50000) i`,
@@ -79,12 +79,12 @@ const STATEMENTS = [
   `insert into alert_events (tenant_id, id, rule_id, metric_id, window_end, score, threshold, state, opened_at)
    select ${TENANT}, ${id('e', 'i')}, ${id('r', '0')}, ${id('m', '(i % 200)')}, ${at('(i * 50)')}, 1.5, 1,
      case when i % 1000 = 7 then 'open' else 'resolved' end, ${at('(i * 50)')}
-   from generate_series(0, 49999) i`,
+   from generate_series(0, 19999) i`,
   `insert into webhook_endpoints (tenant_id, id, url, secret)
    select ${id('t', '(1 + i % 2)')}, ${id('w', 'i')}, 'https://hooks.example.com', '' from generate_series(0, 9999) i`,
   `insert into webhook_deliveries (tenant_id, id, webhook_id, event_key, type, body, created_at)
    select ${TENANT}, ${id('x', 'i')}, ${id('w', '(6 + i % 2)')}, i, 'alert.opened', '{}', ${at('(i * 50)')}
-   from generate_series(0, 49999) i`,
+   from generate_series(0, 19999) i`,
   `insert into dead_letters (tenant_id, body, reason)
    select case when i % 1000 = 7 then ${TENANT} else ${id('t', '2')} end, to_jsonb(i), '' from generate_series(1, 50000) i`,
 ]

@@ -1,4 +1,4 @@
-import 'vitest'
+import type {} from 'vitest'
 
 /** What the global setup hands to tests by `inject`. */
 declare module 'vitest' {
