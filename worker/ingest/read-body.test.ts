@@ -4,10 +4,11 @@ import { checkHeaders, MAX_INFLATED_BYTES, MAX_WIRE_BYTES, readBody } from './re
 
 const encoder = new TextEncoder()
 
-/** A request whose body comes when the test says so. */
+/** A request whose body comes when the test says so: a stream of bytes, as the runtime's are. */
 function slowRequest(headers: Record<string, string> = {}) {
-  let controller: ReadableStreamDefaultController<Uint8Array> | undefined
-  const body = new ReadableStream<Uint8Array>({
+  let controller: ReadableByteStreamController | undefined
+  const body = new ReadableStream({
+    type: 'bytes',
     start(given) {
       controller = given
     },
@@ -48,6 +49,16 @@ describe('readBody', () => {
     expect(claims.at(-1)).toEqual([6, 0])
   })
 
+  it('takes a body that ends before its stated length for a lost connection', async () => {
+    const { request, send, controller } = slowRequest({ 'content-length': '6' })
+    const reading = readBody(request, 'identity', () => {})
+    send('abc')
+    controller.close()
+    controller.byobRequest?.respond(0)
+    await expect(reading).rejects.toMatchObject({ code: 'unavailable' })
+    expect(request.body.locked).toBe(false)
+  })
+
   it('claims what it inflates as it comes out', async () => {
     const { claims, claim } = claimed()
     const zipped = gzipSync(new Uint8Array(300_000))
@@ -84,27 +95,33 @@ describe('readBody', () => {
     expect(Math.max(...claims.map(([, bytes]) => bytes))).toBeLessThanOrEqual(MAX_INFLATED_BYTES)
   })
 
-  it('gives up a sender that falls silent, and none that goes on however slowly', async () => {
-    const { request, send } = slowRequest()
-    const { claims, claim } = claimed()
-    const reading = readBody(request, 'identity', claim)
-    const outcome = expect(reading).rejects.toMatchObject({ code: 'unavailable' })
-    for (let length = 1; length <= 3; length += 1) {
-      send('x')
-      await vi.waitFor(() => expect(claims.at(-1)).toEqual([length, 0]))
+  it.each([{}, { 'content-length': '6' }])(
+    'gives up a sender that falls silent, and none that goes on however slowly: %j',
+    async (headers) => {
+      const { request, send } = slowRequest(headers)
+      const { claims, claim } = claimed()
+      const reading = readBody(request, 'identity', claim)
+      const outcome = expect(reading).rejects.toMatchObject({ code: 'unavailable' })
+      for (let length = 1; length <= 3; length += 1) {
+        send('x')
+        await vi.waitFor(() => expect(claims.at(-1)).toEqual([length, 0]))
+        vi.advanceTimersByTime(20_000)
+      }
       vi.advanceTimersByTime(20_000)
-    }
-    vi.advanceTimersByTime(20_000)
-    await outcome
-    expect(vi.getTimerCount()).toBe(0)
-  })
+      await outcome
+      expect(vi.getTimerCount()).toBe(0)
+    },
+  )
 
-  it('takes the loss of the connection for a passing fault', async () => {
-    const { request, controller } = slowRequest()
-    const reading = readBody(request, 'identity', () => {})
-    controller.error(new Error('Network connection lost.'))
-    await expect(reading).rejects.toMatchObject({ code: 'unavailable' })
-  })
+  it.each([{}, { 'content-length': '6' }])(
+    'takes the loss of the connection for a passing fault: %j',
+    async (headers) => {
+      const { request, controller } = slowRequest(headers)
+      const reading = readBody(request, 'identity', () => {})
+      controller.error(new Error('Network connection lost.'))
+      await expect(reading).rejects.toMatchObject({ code: 'unavailable' })
+    },
+  )
 })
 
 describe('checkHeaders', () => {

@@ -41,21 +41,27 @@ export async function readBody(
   encoding: Body['encoding'],
   claim: (wireBytes: number, inflatedBytes: number) => void,
 ): Promise<Body> {
-  claim(Number(headers.get('content-length')) || 0, 0)
-  const wire = body ? await readWire(body, (length) => claim(length, 0)) : new Uint8Array()
+  const stated = Number(headers.get('content-length')) || 0
+  claim(stated, 0)
+  const wire = body ? await readWire(body, stated, (length) => claim(length, 0)) : new Uint8Array()
   if (encoding === 'identity') return { wire, encoding, plain: wire }
   return { wire, encoding, plain: await inflate(wire, (length) => claim(wire.length, length)) }
 }
 
 async function readWire(
   body: ReadableStream,
+  stated: number,
   onLength: (length: number) => void,
 ): Promise<Uint8Array<ArrayBuffer>> {
   let received = 0
-  const reading = readBounded(body, MAX_WIRE_BYTES, batchTooLarge, (length) => {
+  const tell = (length: number) => {
     received = length
     onLength(length)
-  })
+  }
+  const reading =
+    stated > 0 && stated <= MAX_WIRE_BYTES
+      ? readStated(body, stated, tell)
+      : readBounded(body, MAX_WIRE_BYTES, batchTooLarge, tell)
   const silence = untilSilent(() => received)
   try {
     return await Promise.race([reading, silence.rejects])
@@ -64,6 +70,32 @@ async function readWire(
   } finally {
     silence.callOff()
   }
+}
+
+/**
+ * Into an array of the length that the headers state, which the runtime holds senders to: it then hands over all
+ * that has come, and not 4 KiB at a time. For a megabyte that is a fifth of the time.
+ */
+async function readStated(
+  body: ReadableStream,
+  length: number,
+  onLength: (length: number) => void,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const reader = body.getReader({ mode: 'byob' })
+  let buffer = new ArrayBuffer(length)
+  let received = 0
+  try {
+    while (received < length) {
+      const { done, value } = await reader.read(new Uint8Array(buffer, received))
+      if (done) throw new Error('the body is shorter than its Content-Length')
+      buffer = value.buffer
+      received += value.byteLength
+      onLength(received)
+    }
+  } finally {
+    reader.releaseLock()
+  }
+  return new Uint8Array(buffer)
 }
 
 /** Connections that are dead and not closed look like this: without an end they would hold what they have sent. */
