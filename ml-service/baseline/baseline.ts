@@ -64,20 +64,20 @@ export const emptyBaseline = (): Baseline => ({
  * throws a RangeError otherwise, because a score may depend on nothing later.
  */
 export function stepBaseline(baseline: Baseline, window: WindowFeatures): Verdict {
+  const verdict = judge(baseline, window)
+  learn(baseline, window, verdict)
+  return verdict
+}
+
+/** What `baseline` makes of the next window, which it does not learn: the same again when asked again. */
+export function judge(baseline: Baseline, window: WindowFeatures): Verdict {
   if (baseline.learnedUntil !== undefined && window.windowEnd <= baseline.learnedUntil) {
     throw new RangeError('Cannot learn a window that is not newer than the last one learned.')
   }
   teachPending(baseline, window.windowEnd - LESSON_DELAY_MS)
   const judgement = judgeWindow(baseline, window)
   const { windowStart, windowEnd } = window
-  const verdict = {
-    ...judgement,
-    windowStart,
-    windowEnd,
-    onsetScore: onsetOf(baseline, windowEnd, judgement),
-  }
-  learn(baseline, window, judgement)
-  return verdict
+  return { ...judgement, windowStart, windowEnd, onsetScore: onsetOf(baseline, windowEnd, judgement) }
 }
 
 /** The score where it stands out from the last 12 hours, else 0: one mark an episode. */
