@@ -160,7 +160,11 @@ export class History {
 
   /** Position, counted from the oldest, of the first window that starts at or after `from`. */
   #firstFrom(from: number): number {
-    const window = from / WINDOW_MS
+    const window = Math.ceil(from / WINDOW_MS)
+    if (this.#size === 0) return 0
+    // Where no window is missing since, its place is known.
+    const guess = this.#size - 1 - (this.#windows[this.#slot(this.#size - 1)]! - window)
+    if (guess >= 0 && guess < this.#size && this.#windows[this.#slot(guess)] === window) return guess
     let low = 0
     let high = this.#size
     while (low < high) {

@@ -104,7 +104,7 @@ export function readingsOf(baseline: Baseline, window: WindowFeatures): Reading[
   const level = noveltyOf('level', histories.level, values.level!)
   if (level === undefined) return []
   const readings = [level, logReading(level, histories.level)]
-  const smooth = noveltyOf('smooth', histories.smooth, values.smooth!)
+  const smooth = smoothReading(baseline, values.smooth!, values.level!)
   if (smooth) readings.push(smooth)
   const hour = hourReading(level, histories.level, window.windowStart)
   if (hour) readings.push(hour)
@@ -131,6 +131,16 @@ function noveltyOf(view: HistoryName, history: History, value: number): Reading 
     margin: SPREAD_MARGIN * spread || resolutionOf(nearest),
     weight: WEIGHTS[view],
   }
+}
+
+/** After an anomalous window its mean with the next ones is none by itself: the new window must be as far off. */
+function smoothReading({ histories, held }: Baseline, smooth: number, level: number): Reading | undefined {
+  const reading = noveltyOf('smooth', histories.smooth, smooth)
+  const first = histories.level.startAt(histories.level.size - SMOOTHED + 1)
+  if (reading === undefined || first === undefined || (held[held.length - 1] ?? -1) < first) return reading
+  const own = noveltyOf('smooth', histories.smooth, level)!
+  const distance = Math.min(reading.distance, own.distance)
+  return { ...reading, distance, novelty: Math.min(reading.novelty, distance) }
 }
 
 /** A metric that never varied tells no scale of its own: a thousandth of its value stands in. */
