@@ -1,7 +1,7 @@
 import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { archiveKeyOf } from '../worker/ingest/archive.ts'
+import { archiveKeyOf } from '../telemetry/archived-batch.ts'
 import { createTenant, type TestTenant } from '../worker/testing/tenant.ts'
 import { connect } from './connect-database.ts'
 import { TenantShard } from './tenant-shard.ts'

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import type { Columns } from '../telemetry/columns.ts'
+import { Manifest, ManifestEntry } from '../telemetry/manifest.ts'
 import { unpackRejections } from '../telemetry/rejection.ts'
 import { batchKeyOf } from './batch-key.ts'
 import type { ShardStatements } from './tenant-shard-sql.ts'
@@ -8,36 +9,8 @@ import type { ShardStatements } from './tenant-shard-sql.ts'
 const MAX_ENTRIES = 1000
 const MAX_REJECTIONS = 100_000
 
-const Entry = v.object({
-  batch_id: v.string(),
-  /** Of the decompressed body, hex. */
-  sha256: v.string(),
-  received_at: v.string(),
-  datapoints: v.number(),
-  /** Least and greatest timestamp among the accepted datapoints. */
-  min_ts: v.string(),
-  max_ts: v.string(),
-  /** Rejected datapoints: ordinal in the body, code. */
-  rejected: v.array(v.tuple([v.number(), v.string()])),
-})
-
-type Entry = v.InferOutput<typeof Entry>
 /** As the journal keeps it: the rejections stand in the batch's row. */
-const StoredEntry = v.omit(Entry, ['rejected'])
-
-/**
- * The ledger of what was accepted, in the archive: `raw/` holds what was sent, manifests say which of it
- * counts, when it came and what was rejected. Immutable; together a shard's manifests list each batch once.
- */
-export const Manifest = v.object({
-  tenant_id: v.string(),
-  shard: v.number(),
-  /** Journal ids, first and last. */
-  first: v.number(),
-  last: v.number(),
-  batches: v.array(Entry),
-})
-export type Manifest = v.InferOutput<typeof Manifest>
+const StoredEntry = v.omit(ManifestEntry, ['rejected'])
 
 /** O(series). */
 export function manifestEntry(batch: {
@@ -52,7 +25,7 @@ export function manifestEntry(batch: {
     least = Math.min(least, ts[offsets[s - 1]!]!)
     greatest = Math.max(greatest, ts[offsets[s]! - 1]!)
   }
-  const entry: Omit<Entry, 'rejected'> = {
+  const entry: Omit<ManifestEntry, 'rejected'> = {
     batch_id: batch.batchId,
     sha256: Buffer.from(batch.sha256).toString('hex'),
     received_at: new Date(batch.receivedAt).toISOString(),
@@ -69,7 +42,7 @@ function nextManifest(
   owner: { tenantId: string; shard: number },
   until: number,
 ): { key: string; manifest: Manifest } | undefined {
-  const batches: Entry[] = []
+  const batches: ManifestEntry[] = []
   let [first, last, day, rejections] = [0, 0, '', 0]
   for (const { id, entry } of db.journalEntries(until, MAX_ENTRIES)) {
     const stored = v.parse(StoredEntry, JSON.parse(entry))

@@ -1,4 +1,5 @@
 import { backoffMs } from './backoff.ts'
+import { batchKeyOf } from './batch-key.ts'
 import type { ShardQueues } from './shard-queues.ts'
 import type { ShardStatements } from './tenant-shard-sql.ts'
 
@@ -51,3 +52,26 @@ export function removeFromOutbox(db: ShardStatements, id: ArrayBuffer): void {
   const nextSendAt = db.batch(id)?.next_send_at
   if (nextSendAt !== undefined && nextSendAt !== null) db.removeOutbox(id, nextSendAt)
 }
+
+/** What became of something that the consumer had given up on, when an operator asked for it again. */
+export type Retry = 'sent' | 'stored' | 'unknown'
+
+/**
+ * Puts a batch into the outbox as if it had just been accepted, wherever it was before; inside one
+ * `transactionSync`. Any number of times: one batch has one row.
+ */
+export function returnBatch(db: ShardStatements, batchId: string, nextSendAt: number): Retry {
+  const id = batchKeyOf(batchId)
+  const batch = db.batch(id)
+  if (batch === undefined) return 'unknown'
+  if (batch.persisted_at !== null) return 'stored'
+  removeFromOutbox(db, id)
+  const { received_at } = batch
+  db.addOutbox({ next_send_at: nextSendAt, id, batch_id: batchId, received_at, attempts: 0 })
+  db.setReturned(id, nextSendAt)
+  return 'sent'
+}
+
+/** Makes a flush due as if it had just been made; one that is no longer here was stored. */
+export const returnFlush = (db: ShardStatements, id: number, nextSendAt: number): Retry =>
+  db.returnFlush(id, nextSendAt) === 0 ? 'stored' : 'sent'

@@ -2,7 +2,7 @@ import { sweepBatches } from './dedupe-horizon.ts'
 import { flushWindows } from './flush.ts'
 import { writeManifests } from './manifest.ts'
 import { nextAlarm } from './next-alarm.ts'
-import { drainOutbox } from './outbox.ts'
+import { drainOutbox, type Retry, returnBatch, returnFlush } from './outbox.ts'
 import type { Releases } from './releases.ts'
 import type { ShardMemory } from './shard-memory.ts'
 import { type ShardQueues, shardQueues } from './shard-queues.ts'
@@ -86,6 +86,33 @@ export class ShardWork {
     const before = this.#sealing
     this.#sealing = before.catch(() => {}).then(() => this.#writeManifests())
     await this.#sealing
+  }
+
+  /** Puts a batch that was given up into the outbox again; `arm` sets the alarm. */
+  retryBatch(batchId: string, now: number, arm: (at: number) => Promise<void>): Promise<Retry> {
+    const put = (nextSendAt: number) => returnBatch(this.#deps.db, batchId, nextSendAt)
+    return this.#sendAgain(put, () => this.#queues.sendBatches([batchId]), now, arm)
+  }
+
+  /** The same for a flush. */
+  retryFlush(id: number, now: number, arm: (at: number) => Promise<void>): Promise<Retry> {
+    const put = (nextSendAt: number) => returnFlush(this.#deps.db, id, nextSendAt)
+    return this.#sendAgain(put, () => this.#queues.sendFlushes([id]), now, arm)
+  }
+
+  /** Commits and sets the alarm before it sends: should the queue refuse, or the object die, the alarm sends. */
+  async #sendAgain(
+    put: (nextSendAt: number) => Retry,
+    send: () => Promise<void>,
+    now: number,
+    arm: (at: number) => Promise<void>,
+  ): Promise<Retry> {
+    const nextSendAt = now + this.resendAfterMs
+    const retry = this.#deps.storage.transactionSync(() => put(nextSendAt))
+    if (retry !== 'sent') return retry
+    await arm(nextSendAt)
+    await send().catch((error) => this.#logError('retry_not_announced', error))
+    return retry
   }
 
   async #writeManifests(): Promise<void> {

@@ -189,6 +189,11 @@ export class TenantControl extends DurableObject<Env> {
     await this.#pushConfig()
   }
 
+  /** For a batch whose archive object is gone, and with it the name of its shard: the one that has it gives up. */
+  async failBatch(batchId: string, error: string): Promise<void> {
+    await Promise.all(this.#shards().map((shard) => shard.failBatch(batchId, error)))
+  }
+
   /**
    * Repeats what could not be done at once: telling shards of a change, and the deletion, a step a ring. Never
    * throws: the platform drops such alarms.

@@ -112,6 +112,8 @@ export function shardStatements(sql: SqlStorage) {
         error,
         id,
       ),
+    setReturned: (id: ArrayBuffer, nextSendAt: number) =>
+      sql.exec('update batches set error = null, next_send_at = ? where id = ?', nextSendAt, id),
     batchesAfter: (id: ArrayBuffer, limit: number) =>
       sql
         .exec<{ id: ArrayBuffer; received_at: number; settled: number }>(
@@ -260,6 +262,10 @@ export function shardStatements(sql: SqlStorage) {
       )?.at,
     postponeFlush: (id: number, nextSendAt: number) =>
       sql.exec('update flushes set next_send_at = ?, attempts = attempts + 1 where id = ?', nextSendAt, id),
+    returnFlush: (id: number, nextSendAt: number) =>
+      sql
+        .exec('update flushes set next_send_at = ?, attempts = 0 where id = ? returning id', nextSendAt, id)
+        .toArray().length,
     removeFlush: (id: number) => sql.exec('delete from flushes where id = ?', id),
   }
 }

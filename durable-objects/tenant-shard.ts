@@ -6,7 +6,7 @@ import { MAX_STATE_BYTES } from './flush.ts'
 import { migrateStorage } from './migrate-storage.ts'
 import { nextAlarm } from './next-alarm.ts'
 import { ObjectAlarm } from './object-alarm.ts'
-import { removeFromOutbox } from './outbox.ts'
+import { type Retry, removeFromOutbox } from './outbox.ts'
 import { Releases } from './releases.ts'
 import { ShardMemory } from './shard-memory.ts'
 import { applyAccepted, bucketOf, MAX_REPLAY_BYTES, storeConfig, unknownSeries } from './shard-state.ts'
@@ -125,6 +125,11 @@ export class TenantShard extends DurableObject<Env> {
     })
   }
 
+  /** An operator asks for a failed batch again: it is in the outbox once more, and its message on the way. */
+  async retryBatch(batchId: string): Promise<Retry> {
+    return this.#work.retryBatch(batchId, Date.now(), (at) => this.#alarm.arm(at))
+  }
+
   batch(batchId: string): BatchStatus | undefined {
     const row = this.#db.batch(batchKeyOf(batchId))
     return row && statusOf(row)
@@ -142,6 +147,11 @@ export class TenantShard extends DurableObject<Env> {
   /** The consumer gave up on a flush. It stays here and is not sent again until an operator asks for it. */
   failFlush(id: number): void {
     this.#db.postponeFlush(id, NEVER)
+  }
+
+  /** An operator asks for a failed flush again. */
+  async retryFlush(id: number): Promise<Retry> {
+    return this.#work.retryFlush(id, Date.now(), (at) => this.#alarm.arm(at))
   }
 
   /** Counters per UTC day of arrival, both days inclusive. */

@@ -1,14 +1,18 @@
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { makePlace, type Place, type Run, run, untilReady } from './local-stack.ts'
 
 let place: Place
 let dev: Run
 let url: string
+let databaseUrl: string
 
 beforeAll(async () => {
   place = await makePlace()
   dev = run('dev', place)
-  url = (await untilReady(dev, place)).url
+  const ready = await untilReady(dev, place)
+  url = ready.url
+  databaseUrl = ready.database_url
 })
 afterAll(async () => {
   dev.child.kill('SIGTERM')
@@ -20,6 +24,19 @@ afterAll(async () => {
 async function admin(...args: string[]): Promise<[number | null, string]> {
   const command = run('admin', place, args)
   return [await command.exited, command.output()]
+}
+
+/** What only hours of failing make: letters of messages, whose ids are returned. */
+async function insertLetters(tenantId: string, messages: unknown[]): Promise<string[]> {
+  const client = new pg.Client({ connectionString: databaseUrl })
+  await client.connect()
+  const { rows } = await client.query<{ id: string }>(
+    `insert into dead_letters (tenant_id, body, reason)
+     select $1, body, 'for a test' from jsonb_array_elements($2::jsonb) as body returning id::text`,
+    [tenantId, JSON.stringify(messages)],
+  )
+  await client.end()
+  return rows.map(({ id }) => id)
 }
 
 const statusWith = async (key: string) => {
@@ -42,7 +59,34 @@ describe('npm run admin', () => {
     expect(await statusWith(key)).toBe(401)
   })
 
+  it('lists dead letters and sends them again, and says which cannot be', async () => {
+    expect(await admin('dlq', 'list')).toEqual([0, ''])
+    const [, tenant] = await admin('tenant', 'create', 'with letters')
+    const tenantId = tenant.slice(0, 36)
+    const flush = { tenant_id: tenantId, shard: 0, flush_id: 7 }
+    const [first, second, garbage] = await insertLetters(tenantId, [flush, { ...flush, flush_id: 8 }, 'any'])
+
+    const [listed, lines] = await admin('dlq', 'list', 'with letters')
+    expect(listed).toBe(0)
+    expect(lines.trim().split('\n')).toEqual([
+      expect.stringMatching(new RegExp(`^${first}  .*Z  ${tenantId}  .*"flush_id":7.*  for a test$`)),
+      expect.stringMatching(new RegExp(`^${second}  `)),
+      expect.stringMatching(new RegExp(`^${garbage}  `)),
+    ])
+    expect(await admin('dlq', 'retry', first!)).toEqual([
+      0,
+      `${first}  cleared  It has been stored meanwhile.\n`,
+    ])
+    const [kept, rest] = await admin('dlq', 'retry', '--all')
+    expect(kept).toBe(1)
+    expect(rest).toMatch(new RegExp(`^${second}  cleared  .*\n${garbage}  kept  .*\n$`))
+    expect((await admin('dlq', 'list', '--json'))[1]).toContain(`"id":"${garbage}"`)
+    expect(await admin('dlq', 'retry', first!)).toEqual([1, expect.stringContaining('answered 404')])
+  })
+
   it.each([
+    [['dlq', 'retry'], 2, 'Usage: '],
+    [['dlq', 'retry', '1', '--all'], 2, 'Usage: '],
     [['tenant', 'create', 'acme'], 1, 'The API answered 409: '],
     [['key', 'create', 'nobody'], 1, 'There is no tenant "nobody".\n'],
     [['key', 'create', 'acme', '--scopes', 'root'], 1, 'The API answered 400: '],

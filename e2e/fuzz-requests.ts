@@ -2,27 +2,44 @@ import fc from 'fast-check'
 import { bodyOf, type Recipe, recipes } from '../worker/testing/fuzz/bodies.ts'
 import { type Answer, FRAMINGS, type Framing, send } from './http-client.ts'
 
+const PROTOBUF = 'application/x-protobuf'
 const ID = '01234567-89ab-4def-8123-456789abcdef'
 
-/** Every kind of address, with how its errors look. */
+interface Place {
+  method: string
+  path: string
+  /** How its errors look. */
+  form: keyof typeof FORMS
+  /** The content type it is usually sent. */
+  type?: string
+}
+
+const place = (method: string, path: string, form: Place['form'] = 'problem', type?: string): Place => {
+  return { method, path, form, ...(type && { type }) }
+}
+const times = (count: number, ...places: Place[]) => Array.from({ length: count }, () => places).flat()
+
+/** Every kind of address. */
 const PLACES = [
-  ...Array<[string, string, 'problem']>(12).fill(['POST', '/v1/ingest', 'problem']),
-  ...Array<[string, string, 'influx']>(6).fill(['POST', '/api/v2/write?precision=ms', 'influx']),
-  ...['/v1/alert-rules', '/v1/webhooks', '/admin/tenants', `/admin/tenants/${ID}/keys`].map(
-    (path): [string, string, 'problem'] => ['POST', path, 'problem'],
+  ...times(12, place('POST', '/v1/ingest')),
+  ...times(6, place('POST', '/api/v2/write?precision=ms', 'influx', 'text/plain')),
+  ...times(4, place('POST', '/otlp/v1/metrics', 'otlp'), place('POST', '/otlp/v1/metrics', 'otlp', PROTOBUF)),
+  ...['/v1/alert-rules', '/v1/webhooks', '/admin/tenants', `/admin/tenants/${ID}/keys`].map((path) =>
+    place('POST', path),
   ),
-  ...[`/v1/alert-rules/${ID}`, `/v1/webhooks/${ID}`, `/admin/tenants/${ID}`].map(
-    (path): [string, string, 'problem'] => ['PATCH', path, 'problem'],
+  ...[`/v1/alert-rules/${ID}`, `/v1/webhooks/${ID}`, `/admin/tenants/${ID}`].map((path) =>
+    place('PATCH', path),
   ),
   ...[
+    ...['/v1/devices', '/v1/metrics', `/v1/metrics/${ID}/datapoints`, `/v1/metrics/${ID}/windows`],
     ...[
-      '/v1/devices',
-      '/v1/metrics',
-      `/v1/metrics/${ID}/datapoints`,
-      `/v1/metrics/${ID}/windows`,
       '/v1/anomalies',
+      '/v1/usage',
+      '/v1/status',
+      '/v1/alerts',
+      '/v1/alert-rules',
+      '/v1/webhooks/x/deliveries',
     ],
-    ...['/v1/usage', '/v1/status', '/v1/alerts', '/v1/alert-rules', `/v1/webhooks/${ID}/deliveries`],
     ...[
       '/v1/batches/b-1',
       '/v1/batches/%00',
@@ -30,11 +47,11 @@ const PLACES = [
       '/v1/metrics/%2e%2e/windows',
       '/admin/tenants',
     ],
-  ].map((path): [string, string, 'problem'] => ['GET', path, 'problem']),
-  ['DELETE', `/v1/webhooks/${ID}`, 'problem'],
-  ['PUT', '/v1/ingest', 'problem'],
-  ['POST', '/v1/nothing', 'problem'],
-] as const satisfies [string, string, 'problem' | 'influx'][]
+  ].map((path) => place('GET', path)),
+  place('DELETE', `/v1/webhooks/${ID}`),
+  place('PUT', '/v1/ingest'),
+  place('POST', '/v1/nothing'),
+]
 
 const PARAMETERS = [
   ...['from', 'to', 'limit', 'cursor', 'metric_id', 'device_id', 'min_score', 'state'],
@@ -97,7 +114,7 @@ const SETTINGS = [
 ]
 
 export interface FuzzRequest {
-  place: [method: string, path: string, form: 'problem' | 'influx']
+  place: Place
   query: [name: string, value: string][]
   key: string | undefined
   headers: Record<string, string | undefined>
@@ -145,11 +162,11 @@ export function fuzzRequests(now: number, key: string): fc.Arbitrary<FuzzRequest
 
 /** Sends a request and returns how it was answered. Throws when that is no answer the contract knows. */
 export async function sendAndJudge(url: string, adminToken: string, request: FuzzRequest): Promise<string> {
-  const [method, path, form] = request.place
+  const { method, path, form, type = 'application/json' } = request.place
   const { bytes, gzip } = bodyOf(request.body)
   const query = request.query.map((pair) => pair.map(encodeURIComponent).join('=')).join('&')
   const usual = {
-    'content-type': form === 'influx' ? 'text/plain' : 'application/json',
+    'content-type': type,
     'content-encoding': gzip ? 'gzip' : undefined,
   }
   const auth = path.startsWith('/admin')
@@ -169,11 +186,13 @@ export async function sendAndJudge(url: string, adminToken: string, request: Fuz
   if (answer === undefined && ['reset', 'cut off', 'too short'].includes(request.framing)) return 'gone'
   if (answer === undefined) throw new Error('The connection ended without an answer.')
   if (answer.status >= 500) throw new Error(`${answer.status}: ${answer.text}`)
-  if (answer.status >= 400) checkError(answer, path === '/v1/nothing' ? 'problem' : form)
+  if (answer.status >= 400 && !FORMS[form](answer)) {
+    throw new Error(`no error as the contract has it: ${answer.status} ${JSON.stringify(answer)}`)
+  }
   return `${answer.status}`
 }
 
-function keyHeader(key: string | undefined, form: 'problem' | 'influx'): Record<string, string | undefined> {
+function keyHeader(key: string | undefined, form: Place['form']): Record<string, string | undefined> {
   const latin = key && Buffer.from(key).toString('latin1')
   return form === 'influx' ? { authorization: latin && `Token ${latin}` } : { 'x-api-key': latin }
 }
@@ -199,19 +218,26 @@ const CODES: Record<number, string[]> = {
   415: ['unsupported_media_type', 'unsupported_encoding'],
 }
 
-/** Holds an error against section 2 of the contract, or against what clients of InfluxDB read. */
-function checkError({ status, headers, text }: Answer, form: 'problem' | 'influx'): void {
-  const body = JSON.parse(text)
-  const isString = (value: unknown) => typeof value === 'string' && value !== ''
-  const sound =
-    form === 'influx'
-      ? headers['content-type'] === 'application/json' && isString(body.code) && isString(body.message)
-      : headers['content-type'] === 'application/problem+json' &&
-        [body.type, body.title, body.detail].every(isString) &&
-        body.status === status &&
-        CODES[status]?.includes(body.code) &&
-        areFaults(body.errors)
-  if (!sound) throw new Error(`no error as the contract has it: ${status} ${text}`)
+const isText = (value: unknown) => typeof value === 'string' && value !== ''
+const typeOf = ({ headers }: Answer) => headers['content-type']
+
+/** Whether an answer is an error as section 2 of the contract has it, or as clients of the protocol read it. */
+const FORMS = {
+  problem: (answer: Answer): boolean => {
+    if (typeOf(answer) !== 'application/problem+json') return false
+    const { type, title, status, detail, code, errors } = JSON.parse(answer.text)
+    const isTold = [type, title, detail].every(isText) && status === answer.status
+    return isTold && CODES[status]?.includes(code) === true && areFaults(errors)
+  },
+  influx: (answer: Answer): boolean => {
+    const { code, message } = JSON.parse(answer.text)
+    return typeOf(answer) === 'application/json' && isText(code) && isText(message)
+  },
+  otlp: (answer: Answer): boolean => {
+    if (typeOf(answer) === PROTOBUF) return answer.text !== ''
+    const { code, message } = JSON.parse(answer.text)
+    return typeOf(answer) === 'application/json' && typeof code === 'number' && isText(message)
+  },
 }
 
 function areFaults(errors: unknown): boolean {

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import type { Api } from './api.ts'
+import { type Api, ApiError } from './api.ts'
 import { SettingsError } from './settings.ts'
 
 export const USAGE = `Usage: npm run admin -- COMMAND
@@ -12,12 +12,17 @@ export const USAGE = `Usage: npm run admin -- COMMAND
   key list TENANT
   key rotate TENANT KEY_ID [--overlap-seconds N]
   key revoke TENANT KEY_ID
+  dlq list [TENANT]        messages that failed for good
+  dlq retry ID|TENANT      send one again, or all of a tenant
+  dlq retry --all          send all again
 TENANT is an id or a name; --json prints one JSON object a line.`
 
 /** A line of output in both its forms. */
 interface Line {
   json: object
   text: string
+  /** What was asked for could not be done: the command ends with 1. */
+  failed?: boolean
 }
 
 interface Values {
@@ -29,11 +34,12 @@ interface Values {
   shards?: string | undefined
   state?: string | undefined
   'overlap-seconds'?: string | undefined
+  all?: boolean | undefined
 }
 
 export interface AdminCommand {
-  /** How many words follow the command's two. */
-  parameters: number
+  /** How many words follow the command's two; where that varies, whether these are right. */
+  parameters: number | ((words: string[], values: Values) => boolean)
   run(api: Api, parameters: string[], values: Values): Promise<Line[]>
 }
 
@@ -46,6 +52,15 @@ const keySchema = v.looseObject({
   revoked_at: v.optional(v.nullable(v.string())),
 })
 
+const letterSchema = v.looseObject({
+  id: v.string(),
+  tenant_id: v.nullable(v.string()),
+  message: v.unknown(),
+  reason: v.string(),
+  created_at: v.string(),
+})
+const retrySchema = v.looseObject({ id: v.string(), outcome: v.string(), detail: v.string() })
+
 export const ADMIN_COMMANDS: Record<string, AdminCommand> = {
   'tenant create': { parameters: 1, run: createTenant },
   'tenant list': { parameters: 0, run: listTenants },
@@ -56,6 +71,11 @@ export const ADMIN_COMMANDS: Record<string, AdminCommand> = {
   'key list': { parameters: 1, run: listKeys },
   'key rotate': { parameters: 2, run: rotateKey },
   'key revoke': { parameters: 2, run: revokeKey },
+  'dlq list': { parameters: (words) => words.length <= 1, run: listDeadLetters },
+  'dlq retry': {
+    parameters: (words, { all = false }) => words.length === (all ? 0 : 1),
+    run: retryDeadLetters,
+  },
 }
 
 async function createTenant(api: Api, [name]: string[], values: Values): Promise<Line[]> {
@@ -125,6 +145,40 @@ async function revokeKey(api: Api, [tenant = '', keyId = '']: string[]): Promise
   return [{ json: { id: keyId, revoked: true }, text: `revoked ${keyId}` }]
 }
 
+async function listDeadLetters(api: Api, [tenant]: string[]): Promise<Line[]> {
+  return (await deadLetters(api, tenant)).map(letterLine)
+}
+
+/** A word of digits is the id of a letter, any other a tenant. What fails again meanwhile is not sent again here. */
+async function retryDeadLetters(api: Api, [word]: string[]): Promise<Line[]> {
+  if (word !== undefined && /^\d+$/.test(word)) return [await retryDeadLetter(api, word)]
+  const lines: Line[] = []
+  for (const { id } of await deadLetters(api, word)) {
+    lines.push(await retryDeadLetter(api, id).catch((error) => goneMeanwhile(id, error)))
+  }
+  return lines
+}
+
+/** Of a letter that was in the list: somebody else was faster. */
+function goneMeanwhile(id: string, error: unknown): Line {
+  if (!(error instanceof ApiError) || error.status !== 404) throw error
+  const retry = { id, outcome: 'cleared', detail: 'It was retried by somebody else.' }
+  return { json: retry, text: retryText(retry) }
+}
+
+async function retryDeadLetter(api: Api, id: string): Promise<Line> {
+  const retry = await api.json(`/admin/dead-letters/${id}/retry`, retrySchema, { method: 'POST' })
+  return { json: retry, text: retryText(retry), failed: retry.outcome === 'kept' }
+}
+
+const retryText = ({ id, outcome, detail }: v.InferOutput<typeof retrySchema>) =>
+  `${id}  ${outcome}  ${detail}`
+
+async function deadLetters(api: Api, tenant: string | undefined) {
+  const filter = tenant === undefined ? '' : `?tenant=${await tenantId(api, tenant)}`
+  return api.list(`/admin/dead-letters${filter}`, letterSchema)
+}
+
 async function tenantId(api: Api, idOrName: string): Promise<string> {
   const tenants = await api.list('/admin/tenants', tenantSchema)
   const found = tenants.find(({ id }) => id === idOrName) ?? tenants.find(({ name }) => name === idOrName)
@@ -140,4 +194,10 @@ function tenantLine(tenant: v.InferOutput<typeof tenantSchema>): Line {
 function keyLine(key: v.InferOutput<typeof keySchema>): Line {
   const parts = [key.id, key.scopes.join(','), key.key, key.revoked_at ? 'revoked' : undefined]
   return { json: key, text: parts.filter((part) => part !== undefined).join('  ') }
+}
+
+function letterLine(letter: v.InferOutput<typeof letterSchema>): Line {
+  const { id, tenant_id, message, reason, created_at } = letter
+  const text = [id, created_at, tenant_id ?? '-', JSON.stringify(message), reason].join('  ')
+  return { json: letter, text }
 }

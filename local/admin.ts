@@ -1,5 +1,5 @@
-// `npm run admin -- COMMAND …`: tenants and keys from a shell, over the HTTP API. Exit codes: 0 done, 1 refused or
-// failed, 2 wrong usage.
+// `npm run admin -- COMMAND …`: tenants, keys and dead letters from a shell, over the HTTP API. Exit codes: 0 done,
+// 1 refused or failed, 2 wrong usage.
 import { parseArgs } from 'node:util'
 import { ADMIN_COMMANDS, type AdminCommand, USAGE } from './admin-commands.ts'
 import { Api } from './api.ts'
@@ -15,6 +15,7 @@ const OPTIONS = {
   shards: { type: 'string' },
   state: { type: 'string' },
   'overlap-seconds': { type: 'string' },
+  all: { type: 'boolean' },
   json: { type: 'boolean' },
 } as const
 
@@ -28,7 +29,7 @@ async function main(args: string[]): Promise<number> {
   try {
     const lines = await parsed.command.run(connect(), parsed.rest, parsed.values)
     for (const { json, text } of lines) console.log(parsed.values.json ? JSON.stringify(json) : text)
-    return 0
+    return lines.some(({ failed }) => failed) ? 1 : 0
   } catch (error) {
     console.error(error instanceof Error ? error.message : error)
     return 1
@@ -40,7 +41,10 @@ function parse(args: string[]) {
     const { positionals, values } = parseArgs({ args, options: OPTIONS, allowPositionals: true })
     const [noun, verb, ...rest] = positionals
     const command: AdminCommand | undefined = ADMIN_COMMANDS[`${noun} ${verb}`]
-    return command && rest.length === command.parameters ? { command, rest, values } : undefined
+    if (!command) return undefined
+    const { parameters } = command
+    const fits = typeof parameters === 'number' ? rest.length === parameters : parameters(rest, values)
+    return fits ? { command, rest, values } : undefined
   } catch {
     return undefined // an option that does not exist
   }

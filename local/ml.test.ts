@@ -26,6 +26,22 @@ it('fills what the environment leaves unset or empty from the running local stac
   })
 })
 
+it('takes the archive with its endpoint and credentials from the environment, or all of it from the local stack', () => {
+  const secrets = { S3_ACCESS_KEY_ID: 'id', S3_SECRET_ACCESS_KEY: 'secret' }
+  const EDGEPULSE_STATE_DIR = stateFolder({ ...RUNNING, 'secrets.json': secrets })
+  const local = {
+    ARCHIVE: 's3://edgepulse-archive',
+    S3_ENDPOINT: 'http://127.0.0.1:1/cdn-cgi/local/r2/s3',
+    ...secrets,
+  }
+  expect(localVariables({ EDGEPULSE_STATE_DIR }, '/')).toMatchObject(local)
+  expect(localVariables({ EDGEPULSE_STATE_DIR, S3_ENDPOINT: 'https://models' }, '/')).toMatchObject(local)
+  const given = { ARCHIVE: 's3://mine', S3_ENDPOINT: 'https://r2' }
+  const variables = localVariables({ EDGEPULSE_STATE_DIR, ...given }, '/')
+  expect(variables).toMatchObject(given)
+  expect(variables).not.toHaveProperty('S3_ACCESS_KEY_ID')
+})
+
 it('takes a relative state folder from the root of the repository, .edgepulse unless told otherwise', () => {
   const dir = stateFolder(RUNNING)
   const relative = { EDGEPULSE_STATE_DIR: path.basename(dir) }

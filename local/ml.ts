@@ -4,12 +4,15 @@ import * as v from 'valibot'
 import { main } from '../ml-service/cli.ts'
 
 /** What a running local stack says of itself; only what the ML service takes from it. */
-const devFileSchema = v.object({ database_url: v.string(), model_dir: v.string() })
+const devFileSchema = v.object({ url: v.string(), database_url: v.string(), model_dir: v.string() })
+/** As in wrangler.toml. */
+const BUCKET = 'edgepulse-archive'
 const secretsSchema = v.record(v.string(), v.string())
 
 /**
  * The environment, with what it leaves unset filled from the local stack in EDGEPULSE_STATE_DIR, if one runs
- * there: its database and model folder, and its secrets.
+ * there: its database and model folder, its secrets, and its archive. A given
+ * ARCHIVE comes with its own endpoint and credentials.
  */
 export function localVariables(
   environment: Record<string, string | undefined>,
@@ -18,12 +21,22 @@ export function localVariables(
   const stateDir = path.resolve(root, environment['EDGEPULSE_STATE_DIR'] || '.edgepulse')
   const dev = readJson(path.join(stateDir, 'dev.json'), devFileSchema)
   if (dev === undefined) return environment
-  const given = Object.entries(environment).filter(([, value]) => value !== undefined && value !== '')
+  const given = Object.fromEntries(
+    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
+  )
+  const { S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY, ...secrets } =
+    readJson(path.join(stateDir, 'secrets.json'), secretsSchema) ?? {}
+  const archive = {
+    ARCHIVE: `s3://${BUCKET}`,
+    S3_ENDPOINT: `${dev.url}/cdn-cgi/local/r2/s3`,
+    ...{ S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY },
+  }
   return {
-    ...readJson(path.join(stateDir, 'secrets.json'), secretsSchema),
+    ...secrets,
     DATABASE_URL: dev.database_url,
     MODEL_DIR: dev.model_dir,
-    ...Object.fromEntries(given),
+    ...given,
+    ...(given['ARCHIVE'] === undefined ? archive : {}),
   }
 }
 

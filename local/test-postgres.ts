@@ -7,15 +7,6 @@ import { migrate } from '../migrations/migrate.ts'
 import { startNeonProxy } from './neon-proxy.ts'
 import { startPostgres } from './postgres.ts'
 
-declare module 'vitest' {
-  export interface ProvidedContext {
-    /** The migrated test database; tests keep apart by using tenants of their own. */
-    databaseUrl: string
-    /** Variables and secrets of the Worker under test. */
-    workerBindings: Record<string, string>
-  }
-}
-
 /** Vitest's global setup: one embedded Postgres and one Neon proxy for the whole run. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const dir = await mkdtemp(path.join(tmpdir(), 'edgepulse-test-'))

@@ -111,6 +111,14 @@ export const windowAggregates = pgTable('window_aggregates', {
   lastTs: instant('last_ts').notNull(),
   sketch: bytea('sketch').notNull(),
   createdAt: instant('created_at').notNull().defaultNow(),
+  superseded: integer('superseded'),
+  revision: integer('revision'),
+})
+
+export const replayedManifests = pgTable('replayed_manifests', {
+  tenantId: tenantId(),
+  scope: text('scope').notNull(),
+  manifest: text('manifest').notNull(),
 })
 
 export const usageDaily = pgTable('usage_daily', {

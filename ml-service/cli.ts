@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import type { Command, Options } from './commands/command.ts'
 import { deliver } from './commands/deliver.ts'
 import { features } from './commands/features.ts'
+import { replay } from './commands/replay.ts'
 import { retention } from './commands/retention.ts'
 import { score } from './commands/score.ts'
 import { serve } from './commands/serve.ts'
@@ -17,6 +18,7 @@ const COMMANDS: Record<string, { run: Command; options: string[]; flags: string[
   score: { run: score, options: ['tenant', 'metric', 'from', 'to'], flags: ['all'] },
   deliver: { run: deliver, options: [], flags: [] },
   retention: { run: retention, options: [], flags: [] },
+  replay: { run: replay, options: ['tenant', 'from', 'to'], flags: [] },
   serve: { run: serve, options: ['every'], flags: [] },
 }
 

@@ -9,16 +9,20 @@ export interface Progress {
 }
 
 /** `total` is undefined where nobody can know it. */
-export function progress(verb: string, total?: number, stream = process.stderr): Progress {
+export function progress(
+  verb: string,
+  total?: number,
+  { unit = 'metrics', stream = process.stderr } = {},
+): Progress {
   let done = 0
   const of = total === undefined ? '' : ` of ${total}`
-  const show = () => stream.write(`\r${verb} ${done}${of} metrics`)
+  const show = () => stream.write(`\r${verb} ${done}${of} ${unit}`)
   return {
     step: () => {
       done += 1
       if (stream.isTTY) show()
       else if (done % LOG_EVERY === 0)
-        log('info', verb, { metrics: done, ...(total === undefined ? {} : { total }) })
+        log('info', verb, { [unit]: done, ...(total === undefined ? {} : { total }) })
     },
     end: () => {
       if (stream.isTTY && done > 0) stream.write('\n')

@@ -143,6 +143,14 @@ describe('lines', () => {
     ])
   })
 
+  test('tags without end reject their fields alike, and are not taken apart', () => {
+    // Two bytes for each tag: with a map entry for each they would take a thousand times as much.
+    const tags = Array.from({ length: 1_000_000 }, (_, i) => `,${i}=1`).join('')
+    expect(rowsOf(`m,device=d${tags} a=1,b=2 ${T}`)).toEqual(
+      [1, 2].map((i) => `line 1, field ${i}: invalid_name`),
+    )
+  })
+
   test('50,000 datapoints are taken and one more is too many', () => {
     const full = `m ${'t=1,'.repeat(49_998)}t=1\nnothing\n`
     expect(parse(full).ts).toHaveLength(50_000)

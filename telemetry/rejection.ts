@@ -34,3 +34,6 @@ export function unpackRejections(packed: Uint32Array): Rejection[] {
     return { ordinal: entry >>> CODE_BITS, code }
   })
 }
+
+export const isRejectionCode = (code: string): code is RejectionCode =>
+  REJECTION_CODES.some((known) => known === code)

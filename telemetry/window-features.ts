@@ -51,12 +51,24 @@ export function featuresOfParts(parts: WindowPart[]): WindowFeatures {
 
 /** Features of one window from its values (at least one, in any order): exact. O(n log n). */
 export function featuresOfValues(windowStart: number, values: ArrayLike<number>): WindowFeatures {
+  const { moments, order } = statisticsOf(values)
+  return features(windowStart, moments, order)
+}
+
+/** One part that is the whole window, from its datapoints in ascending time (at least one): exact, without a sketch. */
+export function partOfDatapoints(windowStart: number, ts: number[], values: number[]): WindowPart {
+  const { moments, order } = statisticsOf(values)
+  const times = { firstTs: ts[0]!, lastTs: ts[ts.length - 1]! }
+  return { windowStart, ...moments, ...order, ...times, sketch: new Uint8Array() }
+}
+
+function statisticsOf(values: ArrayLike<number>) {
   const moments = emptyMoments()
   for (let i = 0; i < values.length; i += 1) addToMoments(moments, values[i]!)
   const sorted = Float64Array.from(values).sort()
   const median = medianSorted(sorted)
   const order = { min: sorted[0]!, max: sorted[sorted.length - 1]!, median, mad: madSorted(sorted, median) }
-  return features(windowStart, moments, order)
+  return { moments, order }
 }
 
 function features(

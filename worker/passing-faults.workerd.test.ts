@@ -78,6 +78,8 @@ const ADMIN: Call[] = [
   ['DELETE', '/admin/tenants/{tenant}'],
   ['GET', '/admin/tenants/{tenant}/keys'],
   ['POST', '/admin/tenants/{tenant}/keys', {}],
+  ['GET', '/admin/dead-letters'],
+  ['POST', '/admin/dead-letters/1/retry'],
 ]
 
 function call([method, template, body]: Call, bindings = env): Promise<Response> {

@@ -28,7 +28,8 @@ with points as (
 ), series as (
   select metric_id, max(ts) - interval '${ALLOWED_LATENESS_MS} ms' as watermark from datapoints where tenant_id = $1 group by 1
 ), windows as (
-  select metric_id, window_start, sum(count) as count from window_aggregates where tenant_id = $1 group by 1, 2
+  select metric_id, window_start, coalesce(sum(count) filter (where superseded is not null), sum(count)) as count
+  from window_aggregates where tenant_id = $1 group by 1, 2
 ), compared as (
   select points.count as held, windows.count as counted,
     points.window_start + interval '${WINDOW_MS} ms' > watermark as may_be_open

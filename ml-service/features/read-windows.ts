@@ -1,4 +1,5 @@
-import { windowStartOf } from '../../telemetry/window.ts'
+import { countingRows } from '../../telemetry/superseding-part.ts'
+import { WINDOW_MS, windowStartOf } from '../../telemetry/window.ts'
 import { featuresOfParts, featuresOfValues, type WindowFeatures } from '../../telemetry/window-features.ts'
 import type { Database } from '../database.ts'
 import { type PartRow, selectDatapoints, selectParts, type WindowRange } from './windows-sql.ts'
@@ -7,9 +8,9 @@ import { type PartRow, selectDatapoints, selectParts, type WindowRange } from '.
 const PAGE_PARTS = 2000
 const PAGE_DATAPOINTS = 20_000
 
-/** A window with the number of parts it was made of. */
 export interface ReadWindow {
   window: WindowFeatures
+  /** How many parts it was made of; where a row supersedes them, its revisions count as well. */
   parts: number
 }
 
@@ -20,39 +21,63 @@ export async function* windowsOfAggregates(db: Database, range: WindowRange): As
     const rows = await selectParts(db, { ...range, from }, limit)
     const groups = groupByWindow(rows)
     const cutShort = rows.length === limit ? groups.pop() : undefined
-    for (const group of groups) yield { window: featuresOfParts(group.map(partOf)), parts: group.length }
+    for (const group of groups) yield { window: await featuresOf(db, range, group), parts: weightOf(group) }
     if (cutShort === undefined) return
     from = cutShort[0]!.windowStart
     limit = groups.length === 0 ? limit * 2 : PAGE_PARTS // one window of more parts than a page
   }
 }
 
-/**
- * The windows of the range that hold datapoints and ended by `now`, oldest first. Memory holds a page and
- * the datapoints of one window.
- */
+/** A window that a part came to since it was superseded is computed from its datapoints. */
+async function featuresOf(db: Database, range: WindowRange, rows: PartRow[]): Promise<WindowFeatures> {
+  const counting = countingRows(rows)
+  if (counting !== undefined) return featuresOfParts(counting.map(partOf))
+  const from = rows[0]!.windowStart
+  const within = datapointsByWindow(db, { ...range, from, to: from + WINDOW_MS })
+  for await (const { values } of within) return featuresOfValues(from, values)
+  return featuresOfParts(rows.slice(0, 1).map(partOf)) // they have expired
+}
+
+const weightOf = (rows: PartRow[]) => rows.reduce((sum, { revision }) => sum + (revision ?? 1), 0)
+
+/** A window's datapoints, ascending in time. */
+export interface WindowDatapoints {
+  windowStart: number
+  ts: number[]
+  values: number[]
+}
+
+/** The range's datapoints, a window at a time, oldest first. Memory holds a page and the datapoints of one window. */
+export async function* datapointsByWindow(
+  db: Database,
+  range: WindowRange,
+): AsyncGenerator<WindowDatapoints> {
+  let window: WindowDatapoints | undefined
+  for (let from = range.from; ; ) {
+    const page = await selectDatapoints(db, { ...range, from }, PAGE_DATAPOINTS)
+    for (const { ts, value } of page) {
+      const windowStart = windowStartOf(ts)
+      if (window !== undefined && window.windowStart !== windowStart) yield window
+      if (window?.windowStart !== windowStart) window = { windowStart, ts: [], values: [] }
+      window.ts.push(ts)
+      window.values.push(value)
+    }
+    if (page.length < PAGE_DATAPOINTS) break
+    from = page[page.length - 1]!.ts + 1 // timestamps are stored to the millisecond, one row each
+  }
+  if (window !== undefined) yield window
+}
+
+/** The windows of the range that hold datapoints and ended by `now`, oldest first. */
 export async function* windowsOfDatapoints(
   db: Database,
   range: WindowRange,
   now: number,
 ): AsyncGenerator<WindowFeatures> {
   const to = Math.min(range.to, windowStartOf(now))
-  let start: number | undefined
-  let values: number[] = []
-  for (let from = range.from; ; ) {
-    const page = await selectDatapoints(db, { ...range, from, to }, PAGE_DATAPOINTS)
-    for (const { ts, value } of page) {
-      if (start !== undefined && windowStartOf(ts) !== start) {
-        yield featuresOfValues(start, values)
-        values = []
-      }
-      start = windowStartOf(ts)
-      values.push(value)
-    }
-    if (page.length < PAGE_DATAPOINTS) break
-    from = page[page.length - 1]!.ts + 1 // timestamps are stored to the millisecond, one row each
+  for await (const { windowStart, values } of datapointsByWindow(db, { ...range, to })) {
+    yield featuresOfValues(windowStart, values)
   }
-  if (start !== undefined) yield featuresOfValues(start, values)
 }
 
 /**

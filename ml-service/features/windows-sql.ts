@@ -10,8 +10,11 @@ export interface WindowRange {
 }
 
 export interface PartRow extends Omit<WindowPart, 'sketch'> {
-  /** Null for the only part of its window, which needs none. */
+  /** Null for the only part of its window and for a superseded one, which need none. */
   sketch: Buffer | null
+  /** As in telemetry/superseding-part.ts; null on a part, like `revision`. */
+  superseded: number | null
+  revision: number | null
 }
 
 /**
@@ -24,10 +27,12 @@ export async function selectParts(db: Database, range: WindowRange, limit: numbe
        count, mean, m2, min, max, median, mad,
        (extract(epoch from first_ts) * 1000)::float8 as "firstTs",
        (extract(epoch from last_ts) * 1000)::float8 as "lastTs",
-       case when count(*) over (partition by window_start) > 1 then sketch end as sketch
+       case when count(*) over rows_of_window > 1 and max(superseded) over rows_of_window is null
+         then sketch end as sketch, superseded, revision
      from (select * from window_aggregates
            where tenant_id = $1 and metric_id = $2 and window_start >= $3 and window_start < $4
            order by window_start, shard, part limit $5) first_parts
+     window rows_of_window as (partition by window_start)
      order by window_start, shard, part`,
     [range.tenantId, range.metricId, instant(range.from), instant(range.to), limit],
   )
@@ -54,7 +59,7 @@ export async function selectDatapoints(
 }
 
 /**
- * How many parts each stretch of windows holds: stretch i runs from `untils[i - 1]` (the first one from the
+ * How many parts each stretch of windows holds, with the revisions of superseding rows: stretch i runs from `untils[i - 1]` (the first one from the
  * metric's beginning) to before `untils[i]`, ascending.
  */
 export async function countParts(
@@ -63,7 +68,7 @@ export async function countParts(
   untils: number[],
 ): Promise<number[]> {
   const { rows } = await db.query<{ parts: number }>(
-    `select (select count(*)::float8 from window_aggregates a
+    `select (select coalesce(sum(coalesce(a.revision, 1)), 0)::float8 from window_aggregates a
              where a.tenant_id = $1 and a.metric_id = $2 and a.window_start < s.until
                and (s.since is null or a.window_start >= s.since)) as parts
      from (select until, lag(until) over (order by until) as since

@@ -1,11 +1,16 @@
 import { Hono } from 'hono'
 import type { AppEnv } from '../app-env.ts'
+import { deadLettersRoute } from './dead-letters-route.ts'
 import { keysRoute } from './keys-route.ts'
 import { requireAdmin } from './require-admin.ts'
 import { tenantsRoute } from './tenants-route.ts'
 
-/** `/admin`: tenants and their keys. TenantControl decides; Postgres holds the names and a mirror for audits. */
+/**
+ * `/admin`: tenants and their keys, of which TenantControl decides and Postgres holds the names and a mirror for
+ * audits; and messages that failed for good.
+ */
 export const adminRoute = new Hono<AppEnv>()
   .use(requireAdmin)
   .route('/tenants', tenantsRoute)
   .route('/tenants/:id/keys', keysRoute)
+  .route('/dead-letters', deadLettersRoute)

@@ -1,4 +1,5 @@
-import { and, eq, sql } from 'drizzle-orm'
+import { and, desc, eq, getTableColumns, sql } from 'drizzle-orm'
+import type { PgColumn } from 'drizzle-orm/pg-core'
 import { Hono } from 'hono'
 import * as v from 'valibot'
 import { webhookDeliveries } from '../../migrations/schema.ts'
@@ -6,7 +7,7 @@ import type { AppEnv } from '../app-env.ts'
 import { database, query } from '../database.ts'
 import { component, Id, Instant, pageOf, told } from '../openapi/fields.ts'
 import { operation } from '../openapi/operation.ts'
-import { cursorOf, InstantAndIdCursor, idOf, Limit, notFound, page } from '../query/parameters.ts'
+import { cursorOf, idOf, Limit, notFound, page } from '../query/parameters.ts'
 import { requireScope } from '../tenant-auth.ts'
 import { webhookOf } from './webhook-of.ts'
 
@@ -82,6 +83,14 @@ const sendTest = operation(
   },
 )
 
+/**
+ * Microseconds since the epoch, as Postgres keeps them: of an instant cut to milliseconds the list would show rows
+ * twice, and one ordered by such would be read whole for each page.
+ */
+const DeliveryCursor = v.tuple([v.pipe(v.number(), v.safeInteger()), Id])
+const microsOf = (instant: PgColumn) => sql`extract(epoch from ${instant}) * 1000000`.mapWith(Number)
+const instantOf = (micros: number) => sql`'epoch'::timestamptz + ${micros}::int8 * interval '1 microsecond'`
+
 const listDeliveries = operation(
   {
     operationId: 'listDeliveries',
@@ -89,29 +98,28 @@ const listDeliveries = operation(
     summary: 'List the deliveries of a webhook',
     description: 'With every attempt, newest first.',
     params: idOf('webhook'),
-    query: v.object({ limit: Limit, cursor: cursorOf(InstantAndIdCursor) }),
+    query: v.object({ limit: Limit, cursor: cursorOf(DeliveryCursor) }),
     answer: pageOf('DeliveryPage', Delivery),
     returns: 'A page of deliveries.',
   },
   async (c, { params, query: { limit, cursor: after } }) => {
     const { tenantId, id } = await webhookOf(c, params.id)
-    // Ordered by the millisecond that the cursor carries: finer digits would show a row twice.
-    const createdAt = sql`date_trunc('milliseconds', ${webhookDeliveries.createdAt})`
+    const { createdAt } = webhookDeliveries
     const rows = await query(
       database(c.env)
-        .select()
+        .select({ ...getTableColumns(webhookDeliveries), createdMicros: microsOf(createdAt) })
         .from(webhookDeliveries)
         .where(
           and(
             eq(webhookDeliveries.tenantId, tenantId),
             eq(webhookDeliveries.webhookId, id),
-            after && sql`(${createdAt}, ${webhookDeliveries.id}) < (${after[0]}, ${after[1]})`,
+            after && sql`(${createdAt}, ${webhookDeliveries.id}) < (${instantOf(after[0])}, ${after[1]})`,
           ),
         )
-        .orderBy(sql`${createdAt} desc`, sql`${webhookDeliveries.id} desc`)
+        .orderBy(desc(createdAt), desc(webhookDeliveries.id))
         .limit(limit + 1),
     )
-    return page(rows, limit, deliveryView, (row) => [row.createdAt.getTime(), row.id])
+    return page(rows, limit, deliveryView, (row) => [row.createdMicros, row.id])
   },
 )
 

@@ -1,8 +1,9 @@
 import * as v from 'valibot'
 import { connect, type Sql } from '../../durable-objects/connect-database.ts'
+import type { LoadedBatch } from '../../telemetry/batch-rows.ts'
+import { batchBytes, MAX_TRANSACTION_BYTES } from '../../telemetry/portions.ts'
 import { log } from '../log.ts'
-import { BatchMessage, type LoadedBatch, type ReadBatch, readBatch, settleBatch } from './load-batch.ts'
-import { batchBytes, MAX_TRANSACTION_BYTES } from './portions.ts'
+import { BatchMessage, type ReadBatch, readBatch, settleBatch } from './load-batch.ts'
 import { isPoison, PoisonError, settleFailure, settleTenantFailure } from './settle-failure.ts'
 import { storeBatches } from './store-batches.ts'
 

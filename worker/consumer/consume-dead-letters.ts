@@ -1,9 +1,9 @@
 import * as v from 'valibot'
 import { connect, type Sql } from '../../durable-objects/connect-database.ts'
-import { metadataOf } from '../ingest/archive.ts'
 import { errorFields, log } from '../log.ts'
 import { FlushMessage } from './consume-windows.ts'
 import { insertDeadLetter, insertFailedBatch } from './consumer-sql.ts'
+import { homeShardOf } from './home-shard.ts'
 import { BatchMessage } from './load-batch.ts'
 import { isGone, persist, retryLater } from './settle-failure.ts'
 
@@ -38,21 +38,37 @@ async function settle(sql: Sql, body: unknown, env: Env): Promise<void> {
 async function settleBatch(sql: Sql, message: BatchMessage, env: Env): Promise<void> {
   const { tenant_id, batch_id, r2_key } = message
   if (await isGone(tenant_id, env)) return
-  await persist(() =>
-    sql.transaction([
+  const shard = await homeShardOf(message, env)
+  await store(
+    sql,
+    () => [
       insertDeadLetter(sql, tenant_id, message, REASON),
       insertFailedBatch(sql, tenant_id, batch_id, r2_key, REASON),
-    ]),
+    ],
+    () => (shard ?? env.TENANT_CONTROL.getByName(tenant_id)).failBatch(batch_id, REASON),
   )
-  const object = await env.ARCHIVE.head(r2_key)
-  if (object === null) return
-  const shard = env.TENANT_SHARD.getByName(`${tenant_id}/${metadataOf(object).home_shard}`)
-  await shard.failBatch(batch_id, REASON)
 }
 
 async function settleFlush(sql: Sql, message: FlushMessage, env: Env): Promise<void> {
   const { tenant_id, shard, flush_id } = message
   if (await isGone(tenant_id, env)) return
-  await persist(() => sql.transaction([insertDeadLetter(sql, tenant_id, message, REASON)]))
-  await env.TENANT_SHARD.getByName(`${tenant_id}/${shard}`).failFlush(flush_id)
+  await store(
+    sql,
+    () => [insertDeadLetter(sql, tenant_id, message, REASON)],
+    () => env.TENANT_SHARD.getByName(`${tenant_id}/${shard}`).failFlush(flush_id),
+  )
+}
+
+/**
+ * The shard lets go only of what has been stored. Stored again after that, because an operator's retry may have
+ * come in between: what the shard has let go of must be in the list, or nobody would ever send it.
+ */
+async function store(
+  sql: Sql,
+  statements: () => ReturnType<typeof insertDeadLetter>[],
+  letGo: () => Promise<void>,
+): Promise<void> {
+  await persist(() => sql.transaction(statements()))
+  await letGo()
+  await persist(() => sql.transaction(statements()))
 }

@@ -1,10 +1,11 @@
 import * as v from 'valibot'
 import { connect, type Sql } from '../../durable-objects/connect-database.ts'
 import { decodeFlush, type FlushContent, type FlushedWindow } from '../../durable-objects/window-frames.ts'
+import type { BatchRows } from '../../telemetry/batch-rows.ts'
+import { markDue, type Statement, upsertMetrics } from '../../telemetry/batch-statements.ts'
 import { deviceIdOf, metricIdOf } from '../../telemetry/series-id.ts'
 import { log } from '../log.ts'
-import type { BatchRows } from './batch-rows.ts'
-import { insertNewDevices, insertWindows, markDue, upsertMetrics, upsertUsage } from './consumer-sql.ts'
+import { insertNewDevices, insertWindows, upsertUsage } from './consumer-sql.ts'
 import { PoisonError, persist, settleFailure, settleTenantFailure } from './settle-failure.ts'
 
 export const FlushMessage = v.object({ tenant_id: v.string(), shard: v.number(), flush_id: v.number() })
@@ -49,15 +50,16 @@ function decode(bytes: ArrayBuffer): FlushContent {
 }
 
 function statements(sql: Sql, tenantId: string, shard: number, { windows, usage }: FlushContent) {
+  const run = ({ text, values }: Statement) => sql.query(text, values)
   const usageRows = usage.length > 0 ? [upsertUsage(sql, tenantId, shard, usage)] : []
   if (windows.length === 0) return usageRows
   const { devices, metrics } = seriesRows(tenantId, windows)
   const metricIds = windows.map(({ name }) => metricIdOf(tenantId, name.device, name.metric))
   return [
     insertNewDevices(sql, tenantId, devices),
-    upsertMetrics(sql, tenantId, metrics),
+    run(upsertMetrics(tenantId, metrics)),
     insertWindows(sql, tenantId, shard, metricIds, windows),
-    markDue(sql, tenantId, metricIds),
+    run(markDue(tenantId, metricIds)),
     ...usageRows,
   ]
 }

@@ -1,26 +1,16 @@
 import { createHash } from 'node:crypto'
 import * as v from 'valibot'
 import type { Verdict } from '../../durable-objects/batch-record.ts'
-import type { Columns } from '../../telemetry/columns.ts'
+import { acceptedColumns } from '../../telemetry/accepted-columns.ts'
+import { type BatchFormat, formatOf } from '../../telemetry/batch-format.ts'
+import type { LoadedBatch } from '../../telemetry/batch-rows.ts'
 import { unpackRejections } from '../../telemetry/rejection.ts'
 import { metadataOf } from '../ingest/archive.ts'
-import { type BatchFormat, formatOf } from '../ingest/batch-format.ts'
 import { inflate, MAX_WIRE_BYTES } from '../ingest/read-body.ts'
-import { acceptedColumns } from '../ingest/verdict.ts'
 import { PoisonError } from './settle-failure.ts'
 
 export const BatchMessage = v.object({ tenant_id: v.string(), batch_id: v.string(), r2_key: v.string() })
 export type BatchMessage = v.InferOutput<typeof BatchMessage>
-
-/** A batch as its 202 counted it, ready to be stored. */
-export interface LoadedBatch {
-  batchId: string
-  r2Key: string
-  shard: number
-  receivedAt: number
-  rejected: number
-  columns: Columns
-}
 
 /** A batch as the archive holds it, and what its shard decided on it. */
 export interface ReadBatch {

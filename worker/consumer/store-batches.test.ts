@@ -1,8 +1,8 @@
 import { neon, neonConfig } from '@neondatabase/serverless'
 import { afterEach, expect, test } from 'vitest'
+import type { LoadedBatch } from '../../telemetry/batch-rows.ts'
 import { groupBySeries } from '../../telemetry/columns.ts'
-import type { LoadedBatch } from './load-batch.ts'
-import { batchBytes, MAX_TRANSACTION_BYTES } from './portions.ts'
+import { batchBytes, MAX_TRANSACTION_BYTES } from '../../telemetry/portions.ts'
 import { storeBatches } from './store-batches.ts'
 
 /* Against the real driver, so that what is measured is what goes over the wire. */

@@ -2,9 +2,9 @@ import { env } from 'cloudflare:workers'
 import fc from 'fast-check'
 import { beforeAll, expect, test } from 'vitest'
 import { connect } from '../../durable-objects/connect-database.ts'
-import { changeIn, seenIn, unitHistory } from '../testing/unit-history.ts'
-import { upsertMetrics } from './consumer-sql.ts'
-import { type UnitRecord, type UnitSeen, withUnit } from './unit-record.ts'
+import { upsertMetrics } from '../../telemetry/batch-statements.ts'
+import { changeIn, seenIn, unitHistory } from '../../telemetry/testing/unit-history.ts'
+import { type UnitRecord, type UnitSeen, withUnit } from '../../telemetry/unit-record.ts'
 
 /* The statement on a real Postgres, against the whole history of each metric as the oracle. */
 
@@ -21,13 +21,9 @@ beforeAll(async () => {
 /** One transaction's row: what its batches say together. */
 async function store(id: string, seen: UnitSeen[], lastMs = 0): Promise<void> {
   const unit = seen.reduce<UnitRecord | undefined>((record, one) => withUnit(record, one), undefined)
-  await upsertMetrics(sql, tenantId, {
-    id: [id],
-    deviceId: [deviceId],
-    name: [id],
-    unit: [unit],
-    lastMs: [lastMs],
-  })
+  const row = { id: [id], deviceId: [deviceId], name: [id], unit: [unit], lastMs: [lastMs] }
+  const { text, values } = upsertMetrics(tenantId, row)
+  await sql.query(text, values)
 }
 
 /** The row as it is kept; `xmin` changes with every write. */

@@ -1,19 +1,7 @@
 import * as v from 'valibot'
-import { type BatchFormat, FORMAT_NAMES } from './batch-format.ts'
+import { ArchiveMetadata } from '../../telemetry/archived-batch.ts'
+import type { BatchFormat } from '../../telemetry/batch-format.ts'
 import type { Body } from './read-body.ts'
-
-/** Custom metadata of an archived batch. Values are text, as R2 keeps them. */
-const Metadata = v.object({
-  sha256: v.string(),
-  home_shard: v.pipe(v.string(), v.transform(Number), v.integer()),
-  received_at: v.string(),
-  // Older objects tell no format: they are JSON.
-  format: v.optional(v.picklist(FORMAT_NAMES), 'json'),
-  params: v.optional(v.string(), ''),
-})
-export type ArchiveMetadata = v.InferOutput<typeof Metadata>
-
-export const archiveKeyOf = (tenantId: string, batchId: string) => `raw/${tenantId}/${batchId}`
 
 export interface Archived {
   archived: 'stored' | 'found'
@@ -46,4 +34,5 @@ export async function archiveBatch(
   return { archived: 'found', metadata: metadataOf(found) }
 }
 
-export const metadataOf = (object: R2Object): ArchiveMetadata => v.parse(Metadata, object.customMetadata)
+export const metadataOf = (object: R2Object): ArchiveMetadata =>
+  v.parse(ArchiveMetadata, object.customMetadata)

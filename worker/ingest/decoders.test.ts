@@ -3,7 +3,7 @@ import { afterAll, expect, it } from 'vitest'
 import { bodyOf, recipes } from '../testing/fuzz/bodies.ts'
 import { Decoder } from '../testing/fuzz/decoder.ts'
 
-const RUNS = Number(process.env['PROPERTY_RUNS'] ?? 600)
+const RUNS = Number(process.env['PROPERTY_RUNS'] ?? 400)
 const SEED = Number(process.env['PROPERTY_SEED'] ?? Date.now() % 1_000_000_000)
 const ROUNDS = 10
 const NOW = Date.UTC(2026, 0, 1)

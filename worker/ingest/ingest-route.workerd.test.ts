@@ -1,8 +1,8 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
+import { archiveKeyOf } from '../../telemetry/archived-batch.ts'
 import { batchMessage } from '../testing/consume.ts'
 import { admin, createKey, createTenant, request, seriesBatch, type TestTenant } from '../testing/tenant.ts'
-import { archiveKeyOf } from './archive.ts'
 
 interface Answer {
   status: string | number

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import { acceptedColumns } from '../../telemetry/accepted-columns.ts'
+import { jsonFormat } from '../../telemetry/batch-format.ts'
 import { unpackRejections } from '../../telemetry/rejection.ts'
-import { jsonFormat } from './batch-format.ts'
-import { acceptedColumns, judgeBatch } from './verdict.ts'
+import { judgeBatch } from './verdict.ts'
 
 const NOW = Date.UTC(2026, 0, 1, 12)
 const MINUTE_MS = 60_000

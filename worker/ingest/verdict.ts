@@ -30,14 +30,6 @@ export function judgeBatch(
   return { columns, rejected: packRejections(rejections) }
 }
 
-/** What was stored of a batch, given what was rejected when it was accepted. */
-export function acceptedColumns(batch: ParsedBatch, rejections: Rejection[]): Columns {
-  if (rejections.length === 0) return groupBySeries(batch).columns
-  const skip = new Uint8Array(batch.ts.length)
-  for (const { ordinal } of rejections) skip[ordinal] = 1
-  return groupBySeries(batch, skip).columns
-}
-
 export const REJECTION_MESSAGES: Record<RejectionCode, string> = {
   timestamp_in_future: 'is more than 10 minutes ahead; check the clock',
   timestamp_too_old: 'is older than the retention or before 2000; check the clock and "precision"',

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { connect } from '../../durable-objects/connect-database.ts'
 import { SCOPES } from '../../durable-objects/tenant-config.ts'
 import type { Call } from '../testing/conformance.ts'
+import { consume } from '../testing/consume.ts'
 import { write } from '../testing/influx.ts'
 import { insertMetric } from '../testing/reads.ts'
 import {
@@ -54,7 +55,8 @@ function call(
   { key = owner.key, query = '', body }: Sending = {},
 ) {
   const type = Object.keys(call.requestBody?.content ?? {})[0]
-  return request(path.replace(/\{\w+\}/g, () => crypto.randomUUID()) + query, {
+  const nobody = () => (path.includes('dead-letters') ? '999999999' : crypto.randomUUID())
+  return request(path.replace(/\{\w+\}/g, nobody) + query, {
     method,
     headers: {
       authorization: `Bearer ${isAdmin(call) ? env.ADMIN_TOKEN : key}`,
@@ -170,6 +172,14 @@ describe('a success of', () => {
       await admin('GET', `/tenants/${id}`),
     ]
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 201, 204, 200, 202, 200])
+  })
+
+  it('everything about dead letters', async () => {
+    const { id: tenant } = await createTenant()
+    await consume('edgepulse-dlq', [{ tenant_id: tenant, shard: 0, flush_id: 1 }])
+    const listed = await admin('GET', `/dead-letters?tenant=${tenant}`)
+    const { data } = await listed.json<{ data: { id: string }[] }>()
+    expect((await admin('POST', `/dead-letters/${data[0]?.id}/retry`)).status).toBe(200)
   })
 })
 

@@ -13,7 +13,7 @@ const TAGS: Record<Description['tag'], string> = {
   Alerts: 'Rules over scores, and the alerts they raised.',
   Webhooks: 'Where alerts are sent, signed as the Standard Webhooks specification has it.',
   Account: 'How much a tenant sends, and how its data flows.',
-  Administration: 'Tenants and their keys, for the operator.',
+  Administration: 'Tenants, their keys, and what could not be stored, for the operator.',
   Service: 'About the service itself; no key needed.',
 }
 

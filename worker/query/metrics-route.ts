@@ -1,4 +1,4 @@
-import { and, asc, eq, sql } from 'drizzle-orm'
+import { and, asc, eq, gte, sql } from 'drizzle-orm'
 import { Hono } from 'hono'
 import * as v from 'valibot'
 import { anomalyScores, devices, metrics } from '../../migrations/schema.ts'
@@ -84,6 +84,8 @@ const listMetrics = operation(
           and(
             eq(devices.tenantId, tenantId),
             deviceId === undefined ? undefined : eq(devices.id, deviceId),
+            // Said of the devices alone as well: no index knows the pair, which is of two tables.
+            after && gte(devices.externalId, after[0]),
             after && sql`(${devices.externalId}, ${metrics.name}) > (${after[0]}, ${after[1]})`,
           ),
         )

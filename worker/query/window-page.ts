@@ -1,12 +1,19 @@
-import { and, asc, eq, getTableColumns, gte, lt, lte, sql } from 'drizzle-orm'
-import { windowAggregates } from '../../migrations/schema.ts'
-import { featuresOfParts, type WindowFeatures, type WindowPart } from '../../telemetry/window-features.ts'
+import { and, asc, eq, getTableColumns, gte, lt, lte, or, sql } from 'drizzle-orm'
+import { datapoints, windowAggregates } from '../../migrations/schema.ts'
+import { countingRows } from '../../telemetry/superseding-part.ts'
+import { WINDOW_MS, windowStartOf } from '../../telemetry/window.ts'
+import {
+  featuresOfParts,
+  featuresOfValues,
+  type WindowFeatures,
+  type WindowPart,
+} from '../../telemetry/window-features.ts'
 import { query } from '../database.ts'
 import type { MetricRequest } from './metric-request.ts'
 import { cursorText } from './parameters.ts'
 
-/** Sketches that one page may read, for windows of several parts: they are merged in memory. */
-export const MAX_SKETCH_BYTES = 8 * 1024 * 1024
+/** Sketches and datapoints that one page may read, for windows that no single row tells. */
+export const MAX_READ_BYTES = 8 * 1024 * 1024
 
 /** A page of windows: at most `limit`, fewer where their sketches are many, and at least one if there is one. */
 export async function windowPage(
@@ -16,14 +23,20 @@ export async function windowPage(
   const shown = shownWindows(sizes, request.limit)
   const last = sizes[Math.min(shown, sizes.length) - 1]
   if (last === undefined) return { windows: [], nextCursor: null }
-  const windows = mergeParts(await readParts(request, last.windowStart))
+  const unsettled = sizes.slice(0, shown).filter(({ isUnsettled }) => isUnsettled)
+  const [rows, values] = await Promise.all([
+    readRows(request, last.windowStart),
+    readValues(request, unsettled),
+  ])
+  const windows = windowsOf(rows, values)
   return { windows, nextCursor: sizes.length > shown ? cursorText(last.windowStart.getTime()) : null }
 }
 
-/** Sketches are large, and a window of one part is finished without. */
-function readParts(request: MetricRequest, last: Date): Promise<PartRow[]> {
+/** Sketches are large, and a window of one part is finished without, as a superseded one is. */
+function readRows(request: MetricRequest, last: Date): Promise<WindowRow[]> {
   const { windowStart, sketch, ...columns } = getTableColumns(windowAggregates)
-  const severalParts = sql`count(*) over (partition by ${windowStart}) > 1`
+  const ofWindow = sql`over (partition by ${windowStart})`
+  const severalParts = sql`count(*) ${ofWindow} > 1 and max(${windowAggregates.superseded}) ${ofWindow} is null`
   const neededSketch = sql<Uint8Array | null>`case when ${severalParts} then ${sketch} end`.mapWith(sketch)
   return query(
     request.db
@@ -34,22 +47,55 @@ function readParts(request: MetricRequest, last: Date): Promise<PartRow[]> {
   )
 }
 
+/** The values of windows that a part came to since they were superseded, by the window's start. */
+async function readValues(
+  { db, tenantId, metricId }: MetricRequest,
+  unsettled: WindowSize[],
+): Promise<Map<number, number[]>> {
+  if (unsettled.length === 0) return new Map()
+  const { ts, value } = datapoints
+  const within = ({ windowStart }: WindowSize) =>
+    and(gte(ts, windowStart), lt(ts, new Date(windowStart.getTime() + WINDOW_MS)))
+  const rows = await query(
+    db
+      .select({ ts, value })
+      .from(datapoints)
+      .where(
+        and(
+          eq(datapoints.tenantId, tenantId),
+          eq(datapoints.metricId, metricId),
+          or(...unsettled.map(within)),
+        ),
+      ),
+  )
+  const byWindow = Map.groupBy(rows, (row) => windowStartOf(row.ts.getTime()))
+  return new Map(Array.from(byWindow, ([start, ofWindow]) => [start, ofWindow.map((row) => row.value)]))
+}
+
 interface WindowSize {
   windowStart: Date
-  /** Of the sketches that must be read: 0 for a window of one part. */
-  sketchBytes: number
+  /** Of the sketches or the datapoints that must be read: 0 for a window of one part. */
+  readBytes: number
+  /** Whether a part came to it since it was superseded: see telemetry/superseding-part.ts. */
+  isUnsettled: boolean
 }
+
+/** A datapoint as JSON, roughly. */
+const DATAPOINT_BYTES = 50
 
 /** The windows that a page may show, and the one after. */
 function windowSizes(request: MetricRequest): Promise<WindowSize[]> {
-  const { windowStart, sketch } = windowAggregates
+  const { windowStart, sketch, superseded, count } = windowAggregates
+  const unsettled = sql`coalesce(sum(${count}) filter (where ${superseded} is null), 0) <> max(${superseded})`
   return query(
     request.db
       .select({
         windowStart,
-        sketchBytes: sql<number>`case when count(*) > 1 then sum(octet_length(${sketch})) else 0 end`.mapWith(
-          Number,
-        ),
+        readBytes: sql<number>`case
+          when ${unsettled} then ${DATAPOINT_BYTES}::int8 * sum(${count})
+          when count(*) > 1 and max(${superseded}) is null then sum(octet_length(${sketch}))
+          else 0 end`.mapWith(Number),
+        isUnsettled: sql<boolean>`coalesce(${unsettled}, false)`.mapWith(Boolean),
       })
       .from(windowAggregates)
       .where(inRange(request))
@@ -60,11 +106,11 @@ function windowSizes(request: MetricRequest): Promise<WindowSize[]> {
 }
 
 /** How many of these windows, at most `limit`, a page shows. */
-export function shownWindows(sizes: Pick<WindowSize, 'sketchBytes'>[], limit: number): number {
+export function shownWindows(sizes: Pick<WindowSize, 'readBytes'>[], limit: number): number {
   let bytes = 0
-  const tooMany = sizes.findIndex(({ sketchBytes }) => {
-    bytes += sketchBytes
-    return bytes > MAX_SKETCH_BYTES
+  const tooMany = sizes.findIndex(({ readBytes }) => {
+    bytes += readBytes
+    return bytes > MAX_READ_BYTES
   })
   return tooMany < 0 ? limit : Math.min(limit, Math.max(1, tooMany))
 }
@@ -77,18 +123,24 @@ const inRange = ({ tenantId, metricId, from, to }: MetricRequest) =>
     lt(windowAggregates.windowStart, to),
   )
 
-type PartRow = Omit<typeof windowAggregates.$inferSelect, 'sketch'> & { sketch: Uint8Array | null }
+type WindowRow = Omit<typeof windowAggregates.$inferSelect, 'sketch'> & { sketch: Uint8Array | null }
 
-/** Features a window, from its parts in ascending order of window. */
-function mergeParts(rows: PartRow[]): WindowFeatures[] {
-  const windows = new Map<number, WindowPart[]>()
-  for (const row of rows) {
-    const windowStart = row.windowStart.getTime()
-    const times = { windowStart, firstTs: row.firstTs.getTime(), lastTs: row.lastTs.getTime() }
-    const part = { ...row, ...times, sketch: row.sketch ?? new Uint8Array() }
-    const parts = windows.get(windowStart)
-    if (parts === undefined) windows.set(windowStart, [part])
-    else parts.push(part)
-  }
-  return Array.from(windows.values(), featuresOfParts)
+/** Features a window, from its rows in the order of their keys; from its values where only they tell. */
+function windowsOf(rows: WindowRow[], values: Map<number, number[]>): WindowFeatures[] {
+  const byWindow = Map.groupBy(rows, ({ windowStart }) => windowStart.getTime())
+  return Array.from(byWindow, ([windowStart, ofWindow]) => {
+    const counting = countingRows(ofWindow)
+    if (counting !== undefined) return featuresOfParts(counting.map(partOf))
+    const found = values.get(windowStart)
+    // None: they have expired.
+    return found ? featuresOfValues(windowStart, found) : featuresOfParts(ofWindow.slice(0, 1).map(partOf))
+  })
 }
+
+const partOf = (row: WindowRow): WindowPart => ({
+  ...row,
+  windowStart: row.windowStart.getTime(),
+  firstTs: row.firstTs.getTime(),
+  lastTs: row.lastTs.getTime(),
+  sketch: row.sketch ?? new Uint8Array(),
+})

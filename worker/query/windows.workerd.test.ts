@@ -68,4 +68,34 @@ describe('GET windows', () => {
     expect(page.data.map(({ median }) => median)).toEqual([5])
     expect(page.next_cursor).not.toBeNull()
   })
+
+  it('takes a superseding row for its window, and the datapoints once a part came since', async () => {
+    const at = (window: number) => new Date(start + window * 300_000)
+    const supersede = (window: number, superseded: number) =>
+      sql`insert into window_aggregates (tenant_id, metric_id, window_start, shard, part, count, mean, m2, min, max,
+          median, mad, first_ts, last_ts, sketch, superseded, revision)
+        values (${owner.id}, ${metricId}, ${at(window)}, -1, 0, 2, 4, 0, 4, 4, 4, 0, ${at(window)}, ${at(window)}, '',
+          ${superseded}, 1)`
+    await supersede(7, 0)
+    await supersede(8, 3)
+    await insertPart(8, 1, [1, 2, 3], 500_000)
+    await supersede(9, 3)
+    await insertPart(9, 1, [1, 2, 3])
+    await insertPart(9, 2, [8])
+    for (const [ms, value] of [
+      [0, 5],
+      [299_999, 6],
+      [300_000, 100],
+    ] as const) {
+      await sql`insert into datapoints (tenant_id, metric_id, ts, value)
+        values (${owner.id}, ${metricId}, ${new Date(at(9).getTime() + ms)}, ${value})`
+    }
+    const range = `from=${start + 7 * 300_000}&to=${start + 10 * 300_000}`
+    const { data } = await list(owner, `/v1/metrics/${metricId}/windows?${range}`)
+    expect(data.map(({ count, median }) => [count, median])).toEqual([
+      [2, 4],
+      [2, 4],
+      [2, 5.5],
+    ])
+  })
 })

@@ -1,7 +1,7 @@
 import { env } from 'cloudflare:workers'
 import * as v from 'valibot'
 import { connect } from '../../durable-objects/connect-database.ts'
-import { Manifest } from '../../durable-objects/manifest.ts'
+import { Manifest } from '../../telemetry/manifest.ts'
 import type { TestTenant } from './tenant.ts'
 import type { Batch } from './tenant-life.ts'
 

@@ -59,6 +59,13 @@ const WRITE_FLUSH = [
   'insert meta',
 ]
 
+/** Until all windows are closed and the batch stands in a manifest. */
+async function sendAndManifest(life: TenantLife): Promise<void> {
+  await send(life, 'a')
+  life.pass(400_000)
+  await life.ring(0)
+}
+
 export const SCENARIOS: Scenario[] = [
   {
     name: 'the admission of a tenant’s first batch, by one of two shards, under a rate limit',
@@ -173,11 +180,27 @@ export const SCENARIOS: Scenario[] = [
     steps: ['shard.flush', 'postgres', 'shard.acknowledgeFlush', 'delete flushes'],
   },
   {
-    name: 'the consumer of windows, at the last try of the queue',
-    before: sendAndFlush,
+    name: 'the consumer of windows, at the last try of the queue, when nothing else is left to do',
+    before: async (life) => {
+      await sendAndManifest(life)
+      await life.deliver('edgepulse-batches')
+    },
     act: (life) => life.deliver('edgepulse-windows', LAST_ATTEMPT),
     points: 14,
     steps: ['shard.flush', 'postgres', 'shard.acknowledgeFlush', 'delete flushes'],
+  },
+  {
+    name: 'the consumer of batches, at the last try of the queue, when nothing else is left to do',
+    before: async (life) => {
+      await sendAndManifest(life)
+      await life.deliver('edgepulse-windows')
+    },
+    act: (life) => life.deliver('edgepulse-batches', LAST_ATTEMPT),
+    points: 20,
+    steps: [
+      ...['archive.get raw', 'shard.verdicts', 'postgres'],
+      ...['shard.acknowledgeBatches', 'delete outbox', 'update batches'],
+    ],
   },
   {
     name: 'the consumer of batches, for two shards',

@@ -19,7 +19,8 @@ export async function request(path: string, init: RequestInit = {}): Promise<Res
   throw new Error(`${method} ${path} is not as described: ${faults.join('; ')}: ${answer.status} ${text}`)
 }
 
-function fetchWorker(path: string, init: RequestInit = {}): Promise<Response> {
+/** The same, for who wants the answer before its end. */
+export function fetchWorker(path: string, init: RequestInit = {}): Promise<Response> {
   return exports.default.fetch(new Request(`http://edgepulse.test${path}`, init))
 }
 

@@ -2,6 +2,7 @@ import { deflateSync, gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { anyJson, nearlyBatch } from './json-text.ts'
 import { nearlyLines } from './line-text.ts'
+import { nearlyOtlpJson, otlpProtobuf } from './otlp-body.ts'
 
 /** How a body is made: small enough to print, and to shrink, where the body itself may have megabytes. */
 export interface Recipe {
@@ -57,6 +58,15 @@ const REPEATED: [head: string, item: string, tail: string][] = [
   ['{"series":[{"device":"d","metric":"m","points":[', '[#,1],', '[1,2]]}]}'],
   ['{"series":[],', '"#":1,', '"a":1}'],
   ['{', '"series":[],', '"series":[]}'],
+  ['{"resourceMetrics":[', '{"scopeMetrics":[]},', '{}]}'],
+  [
+    '{"resourceMetrics":[{"scopeMetrics":[{"metrics":[',
+    '{"name":"m","gauge":{"dataPoints":[{}]}},',
+    '{}]}]}]}',
+  ],
+  ['{"resourceMetrics":[{"resource":{"attributes":[', '{"key":"k#","value":{"intValue":#}},', '{}]}}]}'],
+  ['{"resourceMetrics":[{"resource":{"attributes":[{"value":', '{"arrayValue":{"values":[', ''],
+  ['', '\n\u0000', ''], // in protobuf: an empty resource
   ['{"batch_id":"', 'x', '","series":[]}'],
   ['{"series":[{"device":"', '\\ud800', '","metric":"m","points":[[1,2]]}]}'],
   ['{"series":[{"device":"', '😀', '","metric":"m","points":[[1,2]]}]}'],
@@ -113,16 +123,17 @@ const edit: fc.Arbitrary<Edit> = fc.record({
 export function recipes(now: number): fc.Arbitrary<Recipe> {
   const text = (arbitrary: fc.Arbitrary<string>) =>
     arbitrary.map((each) => ({ kind: 'text' as const, text: each }))
+  const bytes = (arbitrary: fc.Arbitrary<Uint8Array>) =>
+    arbitrary.map((each) => ({ kind: 'bytes' as const, bytes: each }))
   return fc.record({
     content: fc.oneof(
       { weight: 8, arbitrary: text(nearlyBatch(now)) },
       { weight: 4, arbitrary: text(nearlyLines(now)) },
+      { weight: 3, arbitrary: text(nearlyOtlpJson(now)) },
+      { weight: 3, arbitrary: bytes(otlpProtobuf(now)) },
       { weight: 3, arbitrary: text(anyJson) },
       { weight: 1, arbitrary: text(fc.string({ unit: 'binary', maxLength: 200 })) },
-      {
-        weight: 1,
-        arbitrary: fc.uint8Array({ maxLength: 300 }).map((bytes) => ({ kind: 'bytes' as const, bytes })),
-      },
+      { weight: 1, arbitrary: bytes(fc.uint8Array({ maxLength: 300 })) },
       { weight: 3, arbitrary: repeated },
     ),
     edits: fc.oneof(

@@ -1,21 +1,21 @@
+import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Worker } from 'node:worker_threads'
 import type { FuzzBody } from './bodies.ts'
 
 export type DecodeRequest = (FuzzBody & { now: number }) | 'measure'
 export type DecodeReply = { outcomes: string[] } | { fault: string } | { heldBytes: number }
 
-const THREAD = path.join(path.dirname(fileURLToPath(import.meta.url)), 'decode-thread.ts')
+const PROGRAM = path.join(path.dirname(fileURLToPath(import.meta.url)), 'decode-process.ts')
 /** What the tree of a body and its text may take, as in an isolate; the bytes themselves are not in the heap. */
 const HEAP_MIB = 100
 /** No body of 16 MiB takes a second; a hundred times less than this is usual. */
 const HANG_MS = 20_000
 
-/** Decodes bodies in a thread with the heap of an isolate; starts another when one was lost. */
+/** Decodes bodies in a process with the heap of an isolate; starts another when one was lost. */
 export class Decoder {
-  #thread: Worker | undefined
+  #process: ChildProcess | undefined
 
   /** How the body was taken by each format. Throws when it should not be able to do what it does. */
   async decode(body: FuzzBody, now: number): Promise<string[]> {
@@ -24,29 +24,44 @@ export class Decoder {
     throw new Error('fault' in reply ? reply.fault : 'no outcome')
   }
 
-  /** What the thread holds when it does nothing. */
+  /** What the process holds when it does nothing. */
   async heldBytes(): Promise<number> {
     await this.decode({ bytes: new Uint8Array(), gzip: false }, 0) // its last message is one of a few bytes
     const reply = await this.#ask('measure')
     return 'heldBytes' in reply ? reply.heldBytes : Number.NaN
   }
 
-  async stop(): Promise<void> {
-    await this.#thread?.terminate()
-    this.#thread = undefined
+  stop(): void {
+    this.#process?.kill('SIGKILL')
+    this.#process = undefined
   }
 
   async #ask(request: DecodeRequest): Promise<DecodeReply> {
-    this.#thread ??= new Worker(THREAD, {
-      resourceLimits: { maxOldGenerationSizeMb: HEAP_MIB },
+    const child = this.#running()
+    const over = new AbortController()
+    const lost = once(child, 'exit', over).then(([code, signal]) => {
+      throw new Error(`ended with ${code ?? signal}`)
     })
-    this.#thread.postMessage(request)
+    const late = AbortSignal.any([over.signal, AbortSignal.timeout(HANG_MS)])
     try {
-      const [reply] = await once(this.#thread, 'message', { signal: AbortSignal.timeout(HANG_MS) })
+      child.send(request)
+      const [reply] = await Promise.race([once(child, 'message', { signal: late }), lost])
       return reply
     } catch (error) {
-      await this.stop()
+      this.stop()
       throw new Error('The decoders did not come back: they hang or need too much memory.', { cause: error })
+    } finally {
+      lost.catch(() => {})
+      over.abort()
     }
+  }
+
+  #running(): ChildProcess {
+    this.#process ??= fork(PROGRAM, {
+      execArgv: [`--max-old-space-size=${HEAP_MIB}`, '--no-warnings'],
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    })
+    return this.#process
   }
 }

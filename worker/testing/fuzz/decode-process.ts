@@ -1,23 +1,30 @@
-// A thread that decodes the bodies it is sent: one that hangs or needs more memory than an isolate has ends it,
-// and nothing else.
+// A process that decodes the bodies it is sent: one that hangs or needs more memory than an isolate has ends it, and
+// nothing else.
 import { setImmediate } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { parentPort } from 'node:worker_threads'
+import {
+  jsonFormat,
+  lineProtocolFormat,
+  otlpJsonFormat,
+  otlpProtobufFormat,
+} from '../../../telemetry/batch-format.ts'
 import { BatchRefusal, MAX_FAULTS } from '../../../telemetry/batch-refusal.ts'
 import { isName } from '../../../telemetry/name.ts'
 import { MAX_DATAPOINTS, type ParsedBatch } from '../../../telemetry/parsed-batch.ts'
-import { jsonFormat, lineProtocolFormat } from '../../ingest/batch-format.ts'
 import { inflate } from '../../ingest/read-body.ts'
 import { judgeBatch } from '../../ingest/verdict.ts'
 import { Problem } from '../../problem.ts'
 import type { DecodeReply, DecodeRequest } from './decoder.ts'
 
 /** Every way in which the bytes of a body are read. */
-const FORMATS = [jsonFormat, lineProtocolFormat({ precision: 'ms', device_tag: undefined })]
+const FORMATS = [
+  ...[jsonFormat, otlpJsonFormat, otlpProtobufFormat],
+  lineProtocolFormat({ precision: 'ms', device_tag: undefined }),
+]
 
-parentPort!.on('message', async (request: DecodeRequest) => {
-  parentPort!.postMessage(request === 'measure' ? await measure() : await decode(request))
+process.on('message', async (request: DecodeRequest) => {
+  process.send!(request === 'measure' ? await measure() : await decode(request))
 })
 
 /** Decodes a body in every format. Anything but a batch in order or a refusal with a reason is a fault. */
@@ -53,7 +60,7 @@ async function refusalOr<T>(work: () => T | Promise<T>): Promise<T | string> {
 /** A batch in order, in body order and as columns. */
 function checkBatch(batch: ParsedBatch, now: number): string {
   const { ts, values, seriesOf, names } = batch
-  const unstorable = new Set(batch.unstorable?.map(({ ordinal }) => ordinal))
+  const valueless = new Set([...batch.nulls, ...(batch.unstorable ?? []).map(({ ordinal }) => ordinal)])
   check(
     ts.length <= MAX_DATAPOINTS && values.length === ts.length && seriesOf.length === ts.length,
     'lengths',
@@ -64,7 +71,7 @@ function checkBatch(batch: ParsedBatch, now: number): string {
   )
   for (let i = 0; i < ts.length; i += 1) {
     check(batch.pathOf(i) !== '' || i > 20, 'a path')
-    if (!unstorable.has(i)) check(isSound(ts[i]!, values[i]!) && seriesOf[i]! in names, `datapoint ${i}`)
+    if (!valueless.has(i)) check(isSound(ts[i]!, values[i]!) && seriesOf[i]! in names, `datapoint ${i}`)
   }
   const { columns, rejected } = judgeBatch(batch, now)
   check(columns.offsets.length === columns.series.length + 1, 'offsets')
@@ -92,7 +99,7 @@ setFlagsFromString('--expose-gc')
 const collectGarbage: () => void = runInNewContext('gc')
 
 async function measure(): Promise<DecodeReply> {
-  // Twice: the first finds the buffers that nobody has, which are then freed beside this thread.
+  // Twice: the first finds the buffers that nobody has, which are then freed in the background.
   for (let i = 0; i < 2; i += 1) {
     collectGarbage()
     await setImmediate()

@@ -1,5 +1,5 @@
-import type { Columns } from '../../telemetry/columns.ts'
 import type { BatchRows } from './batch-rows.ts'
+import type { Columns } from './columns.ts'
 
 /** Of one transaction's HTTP body. Neon's proxy takes 10 MiB; half of that keeps a transaction short as well. */
 export const MAX_TRANSACTION_BYTES = 5 * 1024 * 1024

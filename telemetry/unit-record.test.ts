@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { changeIn, seenIn, unitHistory } from '../testing/unit-history.ts'
+import { changeIn, seenIn, unitHistory } from './testing/unit-history.ts'
 import { type UnitRecord, type UnitSeen, withUnit } from './unit-record.ts'
 
 const recordOf = (history: UnitSeen[]) =>

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
 import * as v from 'valibot'
-import { parseJsonBatch } from '../../telemetry/json-batch.ts'
-import { parseLineProtocol } from '../../telemetry/line-protocol.ts'
-import { Name } from '../../telemetry/name.ts'
-import { parseOtlpJson } from '../../telemetry/otlp-json.ts'
-import { parseOtlpProtobuf } from '../../telemetry/otlp-protobuf.ts'
-import type { ParsedBatch } from '../../telemetry/parsed-batch.ts'
-import { PRECISIONS } from '../../telemetry/timestamp.ts'
+import { parseJsonBatch } from './json-batch.ts'
+import { parseLineProtocol } from './line-protocol.ts'
+import { Name } from './name.ts'
+import { parseOtlpJson } from './otlp-json.ts'
+import { parseOtlpProtobuf } from './otlp-protobuf.ts'
+import type { ParsedBatch } from './parsed-batch.ts'
+import { PRECISIONS } from './timestamp.ts'
 
 export const FORMAT_NAMES = ['json', 'line-protocol', 'otlp-json', 'otlp-protobuf'] as const
 export type FormatName = (typeof FORMAT_NAMES)[number]

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import type { UnitSeen } from '../consumer/unit-record.ts'
+import type { UnitSeen } from '../unit-record.ts'
 
 /** What batches said of one metric's unit, in the order of their arrival; versions ascend. */
 export const unitHistory = fc

@@ -1,10 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { groupBySeries } from '../../telemetry/columns.ts'
-import { parseJsonBatch } from '../../telemetry/json-batch.ts'
-import { metricIdOf } from '../../telemetry/series-id.ts'
-import { batchRows, versionOf } from './batch-rows.ts'
-import type { LoadedBatch } from './load-batch.ts'
+import { batchRows, type LoadedBatch, versionOf } from './batch-rows.ts'
+import { groupBySeries } from './columns.ts'
+import { parseJsonBatch } from './json-batch.ts'
+import { metricIdOf } from './series-id.ts'
 
 const TENANT = '0f8fad5b-d9cb-469f-a165-70867728950e'
 

@@ -1,7 +1,17 @@
 import { createHash } from 'node:crypto'
-import { deviceIdOf, metricIdOf } from '../../telemetry/series-id.ts'
-import type { LoadedBatch } from './load-batch.ts'
+import type { Columns } from './columns.ts'
+import { deviceIdOf, metricIdOf } from './series-id.ts'
 import { type UnitRecord, withUnit } from './unit-record.ts'
+
+/** A batch as its 202 counted it, ready to be stored. */
+export interface LoadedBatch {
+  batchId: string
+  r2Key: string
+  shard: number
+  receivedAt: number
+  rejected: number
+  columns: Columns
+}
 
 /**
  * Columns of the rows that a group of batches becomes; each device, metric and datapoint once, all in the order

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { BatchRefusal } from '../../telemetry/batch-refusal.ts'
 import { jsonFormat } from './batch-format.ts'
+import { BatchRefusal } from './batch-refusal.ts'
 
 /* What the JSON of a batch means, by its bytes, whatever way it is parsed. */
 

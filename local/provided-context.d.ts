@@ -1,0 +1,11 @@
+import type {} from 'vitest'
+
+/** What the global setup hands to tests by `inject`. */
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** The migrated test database; tests keep apart by using tenants of their own. */
+    databaseUrl: string
+    /** Variables and secrets of the Worker under test. */
+    workerBindings: Record<string, string>
+  }
+}
