@@ -86,16 +86,7 @@ async function announce(
     const waitUntil = (work: Promise<void>) => c.executionCtx.waitUntil(work)
     await announcer.announce(message, { queue: c.env.BATCHES, now: Date.now, waitUntil })
   }
-  const rejected = figures.rejected.length
-  // Accepted batches are listed in manifests and counted: a line for each would cost more than parsing it.
-  if (outcome === 'duplicate' || rejected > 0) {
-    log('info', 'ingest', {
-      tenant_id,
-      batch_id: batchId,
-      status: outcome,
-      datapoints: figures.datapoints,
-      rejected,
-    })
-  }
+  const counts = { datapoints: figures.datapoints, rejected: figures.rejected.length }
+  log('info', 'ingest', { tenant_id, batch_id: batchId, status: outcome, ...counts })
   return message.r2_key
 }
