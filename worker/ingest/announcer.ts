@@ -1,15 +1,13 @@
+import type { BatchMessage } from '../consumer/load-batch.ts'
 import { errorFields, log } from '../log.ts'
 import { withinDeadline } from '../within-deadline.ts'
 
-export interface BatchMessage {
-  tenant_id: string
-  batch_id: string
-  r2_key: string
-}
-
 /** What a request lends: things of another request may not be used. */
 export interface AnnouncerDeps {
-  queue: Pick<Queue<BatchMessage>, 'send' | 'sendBatch'>
+  queue: {
+    send(message: BatchMessage): Promise<unknown>
+    sendBatch(messages: Iterable<{ body: BatchMessage }>): Promise<unknown>
+  }
   now: () => number
   /** Lets work go on when the request is answered. */
   waitUntil: (work: Promise<void>) => void
