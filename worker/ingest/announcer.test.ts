@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { Announcer, type BatchMessage } from './announcer.ts'
+import type { BatchMessage } from '../consumer/load-batch.ts'
+import { Announcer } from './announcer.ts'
 
 beforeEach(() => {
   vi.useFakeTimers()

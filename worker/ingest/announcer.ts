@@ -1,11 +1,6 @@
+import type { BatchMessage } from '../consumer/load-batch.ts'
 import { errorFields, log } from '../log.ts'
 import { withinDeadline } from '../within-deadline.ts'
-
-export interface BatchMessage {
-  tenant_id: string
-  batch_id: string
-  r2_key: string
-}
 
 /** What a request lends: things of another request may not be used. */
 export interface AnnouncerDeps {
