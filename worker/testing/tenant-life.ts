@@ -42,6 +42,7 @@ interface Held {
 }
 
 const QUEUES = ['edgepulse-batches', 'edgepulse-windows'] as const
+export type QueueName = (typeof QUEUES)[number]
 
 /**
  * One tenant with all that goes on around it: its gateway, the clock, alarms and queues are the test's, which lets
@@ -121,7 +122,7 @@ export class TenantLife {
   }
 
   /** The queue gives its consumer all that it holds, for the `attempt`th time at least. */
-  async deliver(queue: (typeof QUEUES)[number], attempt = 1): Promise<void> {
+  async deliver(queue: QueueName, attempt = 1): Promise<void> {
     const due = this.#held.filter(({ body }) => queueOf(body) === queue)
     this.#held = this.#held.filter((held) => !due.includes(held))
     const byAttempts = Map.groupBy(due, ({ attempts }) => Math.max(attempts, attempt))
