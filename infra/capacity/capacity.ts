@@ -35,7 +35,9 @@ const row = (name: string, ...cells: string[]) =>
 function loadOf(args: string[]): Load {
   const names = Object.keys(optionsSchema.entries)
   const options = Object.fromEntries(names.map((name) => [name, { type: 'string' as const }]))
-  const given = v.parse(optionsSchema, parseArgs({ args, options }).values)
+  const parsed = v.safeParse(optionsSchema, parseArgs({ args, options }).values)
+  if (!parsed.success) throw new Error(`--${v.getDotPath(parsed.issues[0])} must be a number above 0.`)
+  const given = parsed.output
   const load = {
     ...{ devices: given.devices, metricsADevice: given.metrics, rate: given.rate, batch: given.batch },
     ...{ wireBytes: given['wire-bytes'], retentionDays: given.retention, shards: given.shards ?? 1 },
