@@ -61,7 +61,7 @@ const OF_METRIC = '{tenantId}, {metricId}'
 const STATEMENTS = [
   `insert into tenants (id, name) values (${OF_TENANT}, ${OF_TENANT}) on conflict do nothing`,
   `insert into api_keys (tenant_id, id, key_hash, scopes, created_at)
-   values (${OF_TENANT}, gen_random_uuid(), ${OF_TENANT}, '{read}', now())`,
+   values (${OF_TENANT}, gen_random_uuid(), ${OF_TENANT}, array['read'], now())`,
   `insert into devices (tenant_id, id, external_id, last_seen_at) values (${OF_TENANT}, {deviceId}, 'pump', now())`,
   `insert into metrics (tenant_id, id, device_id, name, unit, unit_version, unit_since, previous_unit)
    values (${OF_METRIC}, {deviceId}, 'temperature', 'F', 2, extract(epoch from now())::int8 * 1024000, 'C')`,
