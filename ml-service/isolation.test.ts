@@ -54,7 +54,7 @@ const verdict = {
 const attempt = { at: new Date(NOW).toISOString(), status: 200, duration_ms: 1, error: null }
 const delivered = { state: 'delivered' as const, nextAttemptAt: undefined }
 const body = {
-  names: [{ device: 'pump', metric: 'pressure', unit: null }],
+  names: [{ device: 'boiler', metric: 'pressure', unit: null }],
   ...{ seriesOf: new Uint32Array(1), ts: new Float64Array([NOW]), values: new Float64Array([1]) },
 }
 const batch = () => {
