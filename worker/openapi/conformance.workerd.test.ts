@@ -1,11 +1,11 @@
 import { env } from 'cloudflare:workers'
 import { neonConfig } from '@neondatabase/serverless'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { connect } from '../../durable-objects/connect-database.ts'
 import { SCOPES } from '../../durable-objects/tenant-config.ts'
 import type { Call } from '../testing/conformance.ts'
 import { consume } from '../testing/consume.ts'
 import { write } from '../testing/influx.ts'
+import { sql } from '../testing/owner-sql.ts'
 import { insertMetric } from '../testing/reads.ts'
 import {
   admin,
@@ -21,8 +21,6 @@ import {
  * Every answer that the API's description names is provoked here: `request` holds each against the description,
  * and the last test counts them. A call that is added to the API comes here by itself with all but its success.
  */
-
-const sql = connect(env)
 const routes = Object.entries(conformance.document.paths).flatMap(([path, calls]) =>
   Object.entries(calls).map(([method, call]) => ({
     method: method.toUpperCase(),
