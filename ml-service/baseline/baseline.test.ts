@@ -150,6 +150,12 @@ describe('stepBaseline()', () => {
     expect(verdicts.slice(5 * DAY + HOUR).filter(({ score }) => score >= 1).length).toBeLessThan(5)
   })
 
+  it('ends with the spike: the mean of the windows after it is no news', () => {
+    const verdicts = walk(busyWindows(600, 8, (i) => (i === 500 ? [200, 201] : undefined)))
+    const anomalous = verdicts.flatMap(({ score }, i) => (score >= 1 && i >= 495 && i < 510 ? [i] : []))
+    expect(anomalous).toEqual([500])
+  })
+
   it('marks the onset of an episode once, and again when it is long past', () => {
     const windows = busyWindows(900, 4, (i) =>
       i === 300 || i === 301 || i === 600
