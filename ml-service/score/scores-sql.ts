@@ -71,7 +71,7 @@ export async function lastScored(
   return rows[0]?.last ?? undefined
 }
 
-export interface ScoreRow extends Verdict {
+export interface ScoreRow extends Omit<Verdict, 'novelty' | 'direction'> {
   /** The artefact the walk started from; null while learning. */
   modelId: string | null
 }
