@@ -43,7 +43,7 @@ describe('the command line', () => {
   it.each([
     ['nothing at all', []],
     ['an unknown command', ['divine']],
-    ['a command of a later version', ['backtest', '--tenant', 'a', '--metric', 'b']],
+    ['a threshold that is none', ['backtest', '--tenant', 'a', '--metric', 'b', '--threshold', 'high']],
     ['an unknown option', ['score', '--loud']],
     ['an option without its value', ['score', '--tenant']],
     ['neither --all nor a metric', ['score', '--tenant', 'a']],

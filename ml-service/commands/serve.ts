@@ -1,11 +1,13 @@
 import { log } from '../log.ts'
 import { applyRetention } from '../retention/apply-retention.ts'
+import { countDue } from '../score/due-sql.ts'
 import { type ScoreDueDeps, scoreDue } from '../score/score-due.ts'
-import { countDue } from '../score/scores-sql.ts'
+import { ScoreQueue } from '../score/score-queue.ts'
 import { type Backlog, type Counters, newCounters, prometheusText } from '../serve/counters.ts'
 import { loop } from '../serve/loop.ts'
 import { Outage } from '../serve/outage.ts'
 import { startStatusServer } from '../serve/status-server.ts'
+import { stopSignal } from '../serve/stop-signal.ts'
 import { openArtefactStore } from '../train/artefact-store.ts'
 import { UsageError } from '../usage-error.ts'
 import { deliverDue } from '../webhooks/deliver-due.ts'
@@ -26,22 +28,21 @@ export const serve: Command = async (context, options) => {
   const { environment, pool } = context
   const counters = newCounters()
   const outage = new Outage()
-  const stop = new AbortController()
-  const { signal } = stop
-  const score = scoringPiece(context, everyMs, counters, signal)
+  const signal = stopSignal()
+  const scoring = scoringPiece(context, everyMs, counters, signal)
   const delivering = deliveringPiece(context, counters)
   const status = await startStatusServer(environment.port, {
     health: () => ({ status: 'ok', database: outage.away ? 'down' : 'up' }),
     metrics: async () => prometheusText(counters, await backlogOf(context).catch(() => undefined)),
   })
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort())
   log('info', 'serving', { port: status.port })
   await Promise.all([
-    loop({ name: 'scoring', pauseMs: POLL_MS, piece: score }, outage, signal),
+    loop({ name: 'scoring', pauseMs: POLL_MS, piece: scoring.piece }, outage, signal),
     loop({ name: 'delivering', pauseMs: POLL_MS, piece: delivering.piece }, outage, signal),
     loop({ name: 'retention', pauseMs: DAY_MS, piece: () => dropExpired(context, signal) }, outage, signal),
   ])
   await status.stop()
+  await scoring.close()
   await delivering.close()
   log('info', 'stopped', { connections: pool.totalCount })
   return 0
@@ -52,25 +53,26 @@ function scoringPiece(
   everyMs: number,
   counters: Counters,
   signal: AbortSignal,
-): () => Promise<void> {
-  const deps: ScoreDueDeps = {
-    pool,
-    store: openArtefactStore(environment.modelDir()),
-    now,
-    except: new Set(),
-    onScored: (_series, summary) => {
-      counters.windowsScored += summary.scored
-    },
+) {
+  const store = openArtefactStore(environment.modelDir())
+  const except = new Set<string>()
+  const onScored: ScoreDueDeps['onScored'] = (summary) => {
+    counters.windowsScored += summary.scored
   }
+  let queue: ScoreQueue | undefined
   let retryAt = now() + everyMs
-  return async () => {
-    if (now() >= retryAt) {
-      deps.except.clear()
-      retryAt = now() + everyMs
-    }
-    const before = deps.except.size
-    await scoreDue(deps, () => signal.aborted)
-    counters.scoringFailures += deps.except.size - before
+  return {
+    piece: async () => {
+      if (now() >= retryAt) {
+        except.clear()
+        retryAt = now() + everyMs
+      }
+      queue ??= await ScoreQueue.open(pool) // Postgres may be away when the service starts
+      const before = except.size
+      await scoreDue({ pool, store, queue, now, except, onScored }, () => signal.aborted)
+      counters.scoringFailures += except.size - before
+    },
+    close: async () => queue?.close(),
   }
 }
 

@@ -1,27 +1,39 @@
 import type pg from 'pg'
 import { inTransaction, isConflict, isUnreachable } from '../database.ts'
 import { log, messageOf } from '../log.ts'
-import type { Series } from '../metric-lookup.ts'
+import { MetricError } from '../metric-error.ts'
 import type { ArtefactStore } from '../train/artefact-store.ts'
-import { type ScoreSummary, scoreSeries } from './score-series.ts'
-import { claimDueMetric, countDue } from './scores-sql.ts'
+import { type Bucket, claimDue, countDue, countDueByTenant, type DueSeries } from './due-sql.ts'
+import { type ChunkResult, type ScoreSummary, scoreChunk } from './score-chunk.ts'
+import type { ScoreQueue } from './score-queue.ts'
+
+/** One computes while another waits for Postgres. */
+const AT_ONCE = 2
+/** Metrics of one transaction. */
+const CHUNK_METRICS = 128
+/** Tenants planned for at once: more are planned for when those are done. */
+const PLANNED_TENANTS = 500
 
 export interface ScoreDueDeps {
   pool: pg.Pool
   store: ArtefactStore
+  queue: ScoreQueue
   /** Milliseconds since the epoch. */
   now: () => number
   /** Metrics to leave alone for now; one whose scoring fails is added. */
   except: Set<string>
-  onScored: (series: Series, summary: ScoreSummary) => void
+  /** Called after the commit; a metric with a long past is scored in several. */
+  onScored: (summary: ScoreSummary, finished: boolean) => void
 }
 
 /**
- * Scores due metrics that nobody else holds, one transaction each, until none is left or `stopped` says so.
- * A metric that fails is logged, keeps its due row and joins `except`. Throws when Postgres is away.
+ * Scores due metrics that nobody else holds, a chunk of one tenant's in a transaction, until none is left or
+ * `stopped` says so; the chunk at hand is finished. A metric that fails is logged, keeps its due row and joins
+ * `except`. Throws when Postgres is away.
  */
 export async function scoreDue(deps: ScoreDueDeps, stopped: () => boolean = () => false): Promise<void> {
-  while (!stopped() && (await scoreNextDue(deps)));
+  const results = await Promise.allSettled(Array.from({ length: AT_ONCE }, () => drain(deps, stopped)))
+  for (const result of results) if (result.status === 'rejected') throw result.reason
 }
 
 /** How many metrics are due but held by others (or arrived just now). */
@@ -30,30 +42,83 @@ export async function dueElsewhere({ pool, except }: ScoreDueDeps): Promise<numb
   return count
 }
 
-async function scoreNextDue({ pool, store, now, except, onScored }: ScoreDueDeps): Promise<boolean> {
-  let claimed: Series | undefined
-  try {
-    const done = await inTransaction(pool, async (db) => {
-      claimed = await claimDueMetric(db, [...except])
-      return claimed && scoreSeries(db, { store, now: now() }, claimed)
-    })
-    if (claimed === undefined || done === undefined) return false
-    await done.cleanUp()
-    onScored(claimed, done.summary)
-    logScored(claimed, done.summary)
-  } catch (error) {
-    if (claimed === undefined || isUnreachable(error)) throw error
-    const about = { tenant_id: claimed.tenantId, metric_id: claimed.metricId, error: messageOf(error) }
-    if (isConflict(error)) {
-      log('warn', 'scoring gave way to another transaction and is done again', about)
-      return true
+async function drain(deps: ScoreDueDeps, stopped: () => boolean): Promise<void> {
+  const { queue, pool, except } = deps
+  while (!stopped()) {
+    let held = await queue.take()
+    if (held === undefined) {
+      await queue.plan(await countDueByTenant(pool, [...except], PLANNED_TENANTS))
+      held = await queue.take()
     }
-    except.add(claimed.metricId)
-    log('error', 'scoring failed', about)
+    if (held === undefined) return
+    const done = await scoreBucket(deps, held.bucket, stopped).finally(held.done)
+    if (done === 0) return // somebody else holds what is due there
   }
+}
+
+/** Scores what is due in a bucket, chunk after chunk; returns how many chunks there were. */
+async function scoreBucket(deps: ScoreDueDeps, bucket: Bucket, stopped: () => boolean): Promise<number> {
+  let limit = CHUNK_METRICS
+  let chunks = 0
+  while (!stopped()) {
+    let claimed: DueSeries[] = []
+    try {
+      const result = await inTransaction(deps.pool, async (db) => {
+        claimed = await claimDue(db, bucket, [...deps.except], limit)
+        if (claimed.length === 0) return undefined
+        return scoreChunk(db, { store: deps.store, now: deps.now() }, claimed, { oneRound: true })
+      })
+      if (result === undefined) return chunks
+      await result.cleanUp()
+      report(deps, bucket, result)
+    } catch (error) {
+      if (isUnreachable(error)) throw error
+      // A failure that names no metric is narrowed down by doing each alone.
+      if (!settleFailure(deps, claimed, error)) limit = 1
+    }
+    chunks += 1
+  }
+  return chunks
+}
+
+/** Whether it is clear who failed, if anybody. */
+function settleFailure(deps: ScoreDueDeps, claimed: DueSeries[], error: unknown): boolean {
+  const [first] = claimed
+  if (isConflict(error)) {
+    const about = { tenant_id: first?.tenantId, error: messageOf(error) }
+    log('warn', 'scoring gave way to another transaction and is done again', about)
+    return true
+  }
+  if (error instanceof MetricError) fail(deps, error)
+  else if (first !== undefined && claimed.length === 1) fail(deps, new MetricError(first, error))
+  else if (first === undefined) throw error
+  else return false
   return true
 }
 
-export function logScored({ tenantId, metricId }: Series, summary: ScoreSummary): void {
-  log('info', 'scored', { tenant_id: tenantId, metric_id: metricId, ...summary })
+function fail({ except }: ScoreDueDeps, error: MetricError): void {
+  except.add(error.metricId)
+  log('error', 'scoring failed', {
+    tenant_id: error.tenantId,
+    metric_id: error.metricId,
+    error: messageOf(error),
+  })
+}
+
+function report(deps: ScoreDueDeps, { tenantId }: Bucket, { metrics, failures }: ChunkResult): void {
+  for (const failure of failures) fail(deps, failure)
+  const total = { metrics: metrics.length, scored: 0, rescored: 0, anomalous: 0, opened: 0, resolved: 0 }
+  for (const { summary, finished } of metrics) {
+    addTo(total, summary)
+    deps.onScored(summary, finished)
+  }
+  if (!process.stderr.isTTY) log('info', 'scored', { tenant_id: tenantId, ...total })
+}
+
+export function addTo(total: ScoreSummary, summary: ScoreSummary): void {
+  total.scored += summary.scored
+  total.rescored += summary.rescored
+  total.anomalous += summary.anomalous
+  total.opened += summary.opened
+  total.resolved += summary.resolved
 }
