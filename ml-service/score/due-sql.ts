@@ -9,9 +9,9 @@ export interface Bucket {
   of: number
 }
 
-/** The revision tells whether more came while the metric was scored; undefined where it was not due. */
+/** The revision tells whether more came while the metric was scored. */
 export interface DueSeries extends Series {
-  revision: string | undefined
+  revision: string
 }
 
 /**
@@ -68,25 +68,28 @@ export async function countDue(
 }
 
 /**
- * Waits until nobody else scores this metric and keeps it so until the transaction ends; returns the revision of
- * its due row, if it has one.
+ * Waits until nobody else scores this metric and keeps it so until the transaction ends: by its due row, which is made
+ * where there is none. Tells whether there was one, and its revision.
  */
 export async function lockMetric(
   db: Database,
   { tenantId, metricId }: { tenantId: string; metricId: string },
-): Promise<string | undefined> {
-  const { rows } = await db.query<{ revision: string }>(
-    'select revision from due_metrics where tenant_id = $1 and metric_id = $2 for update',
+): Promise<{ revision: string; wasDue: boolean }> {
+  const { rows } = await db.query<{ revision: string; wasDue: boolean }>(
+    `insert into due_metrics (tenant_id, metric_id) values ($1, $2)
+     on conflict (tenant_id, metric_id) do update set revision = due_metrics.revision
+     returning revision, xmax <> 0 as "wasDue"`,
     [tenantId, metricId],
   )
-  await db.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`score/${tenantId}/${metricId}`])
-  return rows[0]?.revision
+  return rows[0]!
 }
 
 /** Removes the due rows that were worked off; one to which more came in the meantime stays. */
-export async function deleteDue(db: Database, tenantId: string, metrics: DueSeries[]): Promise<void> {
-  const due = metrics.filter(({ revision }) => revision !== undefined)
-  if (due.length === 0) return
+export async function deleteDue(
+  db: Database,
+  tenantId: string,
+  due: { metricId: string; revision: string }[],
+): Promise<void> {
   await db.query(
     `delete from due_metrics d using unnest($2::uuid[], $3::int8[]) as w (metric_id, revision)
      where d.tenant_id = $1 and d.metric_id = w.metric_id and d.revision = w.revision`,

@@ -11,7 +11,7 @@ import { deleteModels } from '../train/models-sql.ts'
 import { newestArtefacts, recordArtefacts } from '../train/recorded-artefacts.ts'
 import { startWalk, type Walk, walkWindow } from '../train/walk.ts'
 import { type DueSeries, deleteDue } from './due-sql.ts'
-import { countWindowsScored, lastScored, upsertScores } from './scores-sql.ts'
+import { countWindowsScored, insertScores, lastScored, type ScoreRow, upsertScores } from './scores-sql.ts'
 
 /** Windows in memory at once, whatever the number of metrics: what bounds a round's memory and its time. */
 const ROUND_WINDOWS = 60_000
@@ -36,6 +36,8 @@ export interface ScoreSummary {
 /** Where a metric stands within the transaction that scores it. */
 interface MetricRun {
   series: DueSeries
+  /** End of the newest window that had a score before this run. */
+  scoredUntil: number
   /** Verdicts on windows that end before are not written. */
   from: number
   walk: Walk
@@ -113,12 +115,21 @@ async function startChunk(
   const { found, failures } = await newestArtefacts(db, deps.store, tenantId, wanted)
   const possible = wanted.filter(({ series }) => found.has(series.metricId))
   const rules = await startEvaluation(db, tenantId, possible, deps.now)
-  const runs = possible.map(({ series, from }): MetricRun => {
+  const runs = possible.map(({ series, scoredUntil, from }): MetricRun => {
     const artefacts = found.get(series.metricId)!
     const walk = startWalk(artefacts.recorded?.artefact)
     const summary = { scored: 0, rescored: 0, anomalous: 0, opened: 0, resolved: 0 }
     const keeper = new ArtefactKeeper(series, artefacts, walk)
-    return { series, from, walk, keeper, keeping: within === undefined, summary, finished: false }
+    return {
+      series,
+      scoredUntil,
+      from,
+      walk,
+      keeper,
+      keeping: within === undefined,
+      summary,
+      finished: false,
+    }
   })
   const to = within?.to ?? Number.POSITIVE_INFINITY
   return { chunk: { db, deps, tenantId, runs, rules, to }, failures }
@@ -136,24 +147,50 @@ async function scoreRound({ db, deps, tenantId, runs, rules, to }: ChunkRun): Pr
   const limit = Math.max(LEAST_WINDOWS, Math.floor(ROUND_WINDOWS / open.length))
   const read = await readChunk(db, tenantId, ranges, limit)
   const judged = open.map((run) => ({ run, verdicts: walkOver(run, read.get(run.series.metricId)) }))
-  const rows = judged.flatMap(({ run: { series, keeper }, verdicts }) =>
-    verdicts.map((verdict) => ({
-      metricId: series.metricId,
-      verdict,
-      modelId: keeper.modelOf(verdict),
-    })),
-  )
-  const written = rows.length > 0 ? await upsertScores(db, tenantId, rows, deps.now) : []
-  const writtenOf = new Map(written.map((counts) => [counts.metricId, counts]))
+  const written = await writeScores(db, tenantId, judged, deps.now)
   for (const { run, verdicts } of judged) {
     const { summary, series } = run
-    summary.scored += writtenOf.get(series.metricId)?.inserted ?? 0
-    summary.rescored += writtenOf.get(series.metricId)?.updated ?? 0
+    summary.scored += written.get(series.metricId)?.inserted ?? 0
+    summary.rescored += written.get(series.metricId)?.updated ?? 0
     summary.anomalous += verdicts.filter(({ score }) => score >= 1).length
     const { opened, resolved } = await rules.judge(series, verdicts)
     summary.opened += opened
     summary.resolved += resolved
   }
+}
+
+interface JudgedRun {
+  run: MetricRun
+  verdicts: Verdict[]
+}
+
+/** How many scores of each metric were written, and how many of them had none before. */
+async function writeScores(
+  db: Database,
+  tenantId: string,
+  judged: JudgedRun[],
+  now: number,
+): Promise<Map<string, { inserted: number; updated: number }>> {
+  const fresh: ScoreRow[] = []
+  const known: ScoreRow[] = []
+  const written = new Map<string, { inserted: number; updated: number }>()
+  for (const { run, verdicts } of judged) {
+    const { metricId } = run.series
+    const before = fresh.length
+    for (const verdict of verdicts) {
+      const rows = verdict.windowEnd > run.scoredUntil ? fresh : known
+      rows.push({ metricId, verdict, modelId: run.keeper.modelOf(verdict) })
+    }
+    written.set(metricId, { inserted: fresh.length - before, updated: 0 })
+  }
+  await insertScores(db, tenantId, fresh, now)
+  for (const { metricId, inserted, updated } of await upsertScores(db, tenantId, known, now)) {
+    const counts = written.get(metricId)
+    if (counts === undefined) continue
+    counts.inserted += inserted
+    counts.updated += updated
+  }
+  return written
 }
 
 /** The verdicts to write. */

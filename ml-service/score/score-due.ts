@@ -11,6 +11,8 @@ import type { ScoreQueue } from './score-queue.ts'
 const AT_ONCE = 2
 /** Metrics of one transaction. */
 const CHUNK_METRICS = 128
+/** Of one bucket: more are no accident. */
+const MAX_CONFLICTS = 10
 /** Tenants planned for at once: more are planned for when those are done. */
 const PLANNED_TENANTS = 500
 
@@ -59,6 +61,7 @@ async function drain(deps: ScoreDueDeps, stopped: () => boolean): Promise<void> 
 /** Scores what is due in a bucket, chunk after chunk; returns how many chunks there were. */
 async function scoreBucket(deps: ScoreDueDeps, bucket: Bucket, stopped: () => boolean): Promise<number> {
   let limit = CHUNK_METRICS
+  let conflicts = 0
   let chunks = 0
   while (!stopped()) {
     let claimed: DueSeries[] = []
@@ -73,25 +76,25 @@ async function scoreBucket(deps: ScoreDueDeps, bucket: Bucket, stopped: () => bo
       report(deps, bucket, result)
     } catch (error) {
       if (isUnreachable(error)) throw error
+      if (isConflict(error) && conflicts < MAX_CONFLICTS) {
+        conflicts += 1
+        const about = { tenant_id: bucket.tenantId, error: messageOf(error) }
+        log('warn', 'scoring gave way to another transaction and is done again', about)
+      }
       // A failure that names no metric is narrowed down by doing each alone.
-      if (!settleFailure(deps, claimed, error)) limit = 1
+      else if (!blame(deps, claimed, error)) limit = 1
     }
     chunks += 1
   }
   return chunks
 }
 
-/** Whether it is clear who failed, if anybody. */
-function settleFailure(deps: ScoreDueDeps, claimed: DueSeries[], error: unknown): boolean {
+/** Whether it is clear which metric failed. */
+function blame(deps: ScoreDueDeps, claimed: DueSeries[], error: unknown): boolean {
   const [first] = claimed
-  if (isConflict(error)) {
-    const about = { tenant_id: first?.tenantId, error: messageOf(error) }
-    log('warn', 'scoring gave way to another transaction and is done again', about)
-    return true
-  }
+  if (first === undefined) throw error
   if (error instanceof MetricError) fail(deps, error)
-  else if (first !== undefined && claimed.length === 1) fail(deps, new MetricError(first, error))
-  else if (first === undefined) throw error
+  else if (claimed.length === 1) fail(deps, new MetricError(first, error))
   else return false
   return true
 }

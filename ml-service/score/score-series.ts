@@ -1,6 +1,6 @@
 import type { Database } from '../database.ts'
 import type { Series } from '../metric-lookup.ts'
-import { lockMetric } from './due-sql.ts'
+import { deleteDue, lockMetric } from './due-sql.ts'
 import { type ScoreDeps, type ScoreSummary, scoreChunk } from './score-chunk.ts'
 
 /**
@@ -13,9 +13,10 @@ export async function scoreSeries(
   series: Series,
   within?: { from: number; to: number },
 ): Promise<{ summary: ScoreSummary; cleanUp: () => Promise<void> }> {
-  const revision = await lockMetric(db, series)
+  const { revision, wasDue } = await lockMetric(db, series)
   const result = await scoreChunk(db, deps, [{ ...series, revision }], { oneRound: false, within })
   const [metric] = result.metrics
   if (metric === undefined) throw result.failures[0] ?? new Error('The metric was not scored.')
+  if (within !== undefined && !wasDue) await deleteDue(db, series.tenantId, [{ ...series, revision }])
   return { summary: metric.summary, cleanUp: result.cleanUp }
 }

@@ -31,6 +31,31 @@ export interface Written {
   updated: number
 }
 
+/** `$1` is the tenant, `$2` the time of scoring, the rest what `columnsOf` gives. */
+const insertInto = (table: string) =>
+  `insert into ${table} (tenant_id, metric_id, window_start, window_end, score, onset_score,
+     state, reasons, expected_low, expected_high, model_id, scored_at)
+   select $1, s.metric_id, ${TO_INSTANT('s.window_start')}, ${TO_INSTANT('s.window_end')}, s.score,
+     s.onset_score, s.state, coalesce(s.reasons, '[]'), s.expected_low, s.expected_high, s.model_id, $2
+   from unnest($3::uuid[], $4::float8[], $5::float8[], $6::float8[], $7::float8[], $8::text[], $9::jsonb[],
+     $10::float8[], $11::float8[], $12::uuid[])
+     as s (metric_id, window_start, window_end, score, onset_score, state, reasons, expected_low,
+       expected_high, model_id)`
+
+/**
+ * Writes scores of windows behind a metric's newest scored one, which therefore have none yet: half the cost of
+ * looking first. Fails as a conflict where somebody who does not hold the metric wrote one meanwhile.
+ */
+export async function insertScores(
+  db: Database,
+  tenantId: string,
+  scores: ScoreRow[],
+  now: number,
+): Promise<void> {
+  if (scores.length === 0) return
+  await db.query(insertInto('anomaly_scores'), [tenantId, new Date(now), ...columnsOf(scores)])
+}
+
 /**
  * Writes what is new or has changed, ordered by key, and returns how many rows of each a metric has. A window
  * once scored does not go back to learning: that would only say that its past has been dropped by retention.
@@ -41,16 +66,10 @@ export async function upsertScores(
   scores: ScoreRow[],
   now: number,
 ): Promise<Written[]> {
+  if (scores.length === 0) return []
   const { rows } = await db.query<Written>(
     `with written as (
-       insert into anomaly_scores as old (tenant_id, metric_id, window_start, window_end, score, onset_score,
-         state, reasons, expected_low, expected_high, model_id, scored_at)
-       select $1, s.metric_id, ${TO_INSTANT('s.window_start')}, ${TO_INSTANT('s.window_end')}, s.score,
-         s.onset_score, s.state, coalesce(s.reasons, '[]'), s.expected_low, s.expected_high, s.model_id, $2
-       from unnest($3::uuid[], $4::float8[], $5::float8[], $6::float8[], $7::float8[], $8::text[], $9::jsonb[],
-         $10::float8[], $11::float8[], $12::uuid[])
-         as s (metric_id, window_start, window_end, score, onset_score, state, reasons, expected_low,
-           expected_high, model_id)
+       ${insertInto('anomaly_scores as old')}
        on conflict (tenant_id, metric_id, window_end) do update
          set score = excluded.score, onset_score = excluded.onset_score, state = excluded.state,
            reasons = excluded.reasons, expected_low = excluded.expected_low,

@@ -1,5 +1,4 @@
 import type { Verdict } from '../baseline/baseline.ts'
-import { MIN_WINDOWS } from '../baseline/judge-window.ts'
 import type { Series } from '../metric-lookup.ts'
 import type { ModelRow } from './models-sql.ts'
 import { type FoundArtefacts, isHead, type PreparedArtefact, prepareArtefact } from './recorded-artefacts.ts'
@@ -57,8 +56,8 @@ export class ArtefactKeeper {
 
   /** To be called where a run ends, so that the next one begins near there. */
   end(walk: Walk): void {
-    const { windows } = walk.baseline
-    if (windows < MIN_WINDOWS || windows < this.#keptAt + HEAD_WINDOWS) return
+    const isFirst = this.#first === undefined && this.#found.recorded === undefined
+    if (isFirst || walk.baseline.windows < this.#keptAt + HEAD_WINDOWS) return
     this.#head = prepareArtefact(headOf(walk, this.#series), '.head.json')
   }
 

@@ -3,7 +3,7 @@ import { MIN_WINDOWS } from '../baseline/judge-window.ts'
 import type { Database } from '../database.ts'
 import { windowsOfAggregates } from '../features/read-windows.ts'
 import type { Series } from '../metric-lookup.ts'
-import { lockMetric } from '../score/due-sql.ts'
+import { deleteDue, lockMetric } from '../score/due-sql.ts'
 import { lastScored } from '../score/scores-sql.ts'
 import type { ArtefactStore } from './artefact-store.ts'
 import type { ModelRow } from './models-sql.ts'
@@ -28,7 +28,18 @@ export async function trainSeries(
   series: Series,
   until?: number,
 ): Promise<TrainResult> {
-  await lockMetric(db, series)
+  const { revision, wasDue } = await lockMetric(db, series)
+  const result = await fitSeries(db, store, series, until)
+  if (!wasDue) await deleteDue(db, series.tenantId, [{ ...series, revision }])
+  return result
+}
+
+async function fitSeries(
+  db: Database,
+  store: ArtefactStore,
+  series: Series,
+  until: number | undefined,
+): Promise<TrainResult> {
   const end = until === undefined ? Number.POSITIVE_INFINITY : windowStartOf(until)
   const { tenantId, metricId } = series
   const { found, failures } = await newestArtefacts(db, store, tenantId, [{ series, until: end }])
