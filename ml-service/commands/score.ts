@@ -1,10 +1,10 @@
 import { inTransaction } from '../database.ts'
+import { log } from '../log.ts'
 import { findSeries, findTenant } from '../metric-lookup.ts'
 import { progress } from '../progress.ts'
 import { countDue } from '../score/due-sql.ts'
 import type { ScoreSummary } from '../score/score-chunk.ts'
 import { addTo, dueElsewhere, type ScoreDueDeps, scoreDue } from '../score/score-due.ts'
-import { ScoreQueue } from '../score/score-queue.ts'
 import { scoreSeries } from '../score/score-series.ts'
 import { pause } from '../serve/loop.ts'
 import { stopSignal } from '../serve/stop-signal.ts'
@@ -34,6 +34,7 @@ export const score: Command = async (context, options) => {
     scoreSeries(db, { store, now: now() }, series, within),
   )
   await cleanUp()
+  log('info', 'scored', { tenant_id: tenantId, metric_id: series.metricId, ...summary })
   print(lineOf(`${series.device}/${series.metric}`, summary))
   return 0
 }
@@ -52,7 +53,6 @@ async function scoreAll({ environment, pool, now, print }: CommandContext): Prom
   const deps: ScoreDueDeps = {
     pool,
     store,
-    queue: await ScoreQueue.open(pool),
     now,
     except: new Set(),
     onScored: (summary, finished) => {
@@ -67,7 +67,6 @@ async function scoreAll({ environment, pool, now, print }: CommandContext): Prom
     if ((await dueElsewhere(deps)) === 0) break
     await pause(POLL_MS, stopped)
   }
-  await deps.queue.close()
   bar.end()
   print(lineOf(`${metrics} metrics`, total))
   return deps.except.size === 0 ? 0 : 1

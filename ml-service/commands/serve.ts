@@ -2,7 +2,6 @@ import { log } from '../log.ts'
 import { applyRetention } from '../retention/apply-retention.ts'
 import { countDue } from '../score/due-sql.ts'
 import { type ScoreDueDeps, scoreDue } from '../score/score-due.ts'
-import { ScoreQueue } from '../score/score-queue.ts'
 import { type Backlog, type Counters, newCounters, prometheusText } from '../serve/counters.ts'
 import { loop } from '../serve/loop.ts'
 import { Outage } from '../serve/outage.ts'
@@ -31,7 +30,7 @@ export const serve: Command = async (context, options) => {
   const counters = newCounters()
   const outage = new Outage()
   const signal = stopSignal()
-  const scoring = scoringPiece(context, everyMs, counters, signal)
+  const score = scoringPiece(context, everyMs, counters, signal)
   const delivering = deliveringPiece(context, counters)
   const status = await startStatusServer(environment.port, {
     health: () => ({ status: 'ok', database: outage.away ? 'down' : 'up' }),
@@ -39,13 +38,12 @@ export const serve: Command = async (context, options) => {
   })
   log('info', 'serving', { port: status.port })
   await Promise.all([
-    loop({ name: 'scoring', pauseMs: POLL_MS, piece: scoring.piece }, outage, signal),
+    loop({ name: 'scoring', pauseMs: POLL_MS, piece: score }, outage, signal),
     loop({ name: 'delivering', pauseMs: POLL_MS, piece: delivering.piece }, outage, signal),
     loop({ name: 'retention', pauseMs: DAY_MS, piece: () => dropExpired(context, signal) }, outage, signal),
     loop({ name: 'backlog', pauseMs: BACKLOG_MS, piece: backlogPiece(context, counters) }, outage, signal),
   ])
   await status.stop()
-  await scoring.close()
   await delivering.close()
   log('info', 'stopped', { connections: pool.totalCount })
   return 0
@@ -56,26 +54,25 @@ function scoringPiece(
   everyMs: number,
   counters: Counters,
   signal: AbortSignal,
-) {
-  const store = openArtefactStore(environment.modelDir())
-  const except = new Set<string>()
-  const onScored: ScoreDueDeps['onScored'] = (summary) => {
-    counters.windowsScored += summary.scored
-  }
-  let queue: ScoreQueue | undefined
-  let retryAt = now() + everyMs
-  return {
-    piece: async () => {
-      if (now() >= retryAt) {
-        except.clear()
-        retryAt = now() + everyMs
-      }
-      queue ??= await ScoreQueue.open(pool) // Postgres may be away when the service starts
-      const before = except.size
-      await scoreDue({ pool, store, queue, now, except, onScored }, () => signal.aborted)
-      counters.scoringFailures += except.size - before
+): () => Promise<void> {
+  const deps: ScoreDueDeps = {
+    pool,
+    store: openArtefactStore(environment.modelDir()),
+    now,
+    except: new Set(),
+    onScored: (summary) => {
+      counters.windowsScored += summary.scored
     },
-    close: async () => queue?.close(),
+  }
+  let retryAt = now() + everyMs
+  return async () => {
+    if (now() >= retryAt) {
+      deps.except.clear()
+      retryAt = now() + everyMs
+    }
+    const before = deps.except.size
+    await scoreDue(deps, () => signal.aborted)
+    counters.scoringFailures += deps.except.size - before
   }
 }
 

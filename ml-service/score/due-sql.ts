@@ -2,53 +2,58 @@ import { arrayText } from '../../telemetry/batch-statements.ts'
 import type { Database } from '../database.ts'
 import type { Series } from '../metric-lookup.ts'
 
-/** A part of one tenant's metrics: those whose id falls into `bucket` of `of`, a power of two up to 256. */
-export interface Bucket {
+interface MetricKey {
   tenantId: string
-  bucket: number
-  of: number
+  metricId: string
 }
 
-/** The revision tells whether more came while the metric was scored. */
-export interface DueSeries extends Series {
+/** A due row. The revision tells whether more came while the metric was scored. */
+export interface DueMetric extends MetricKey {
   revision: string
 }
 
+export type DueSeries = DueMetric & Series
+
+/** A chunk is at least so many metrics, and otherwise a part of what the tenant has: many processes may want some. */
+const LEAST_METRICS = 16
+const SHARES = 8
+
 /**
- * Claims up to `limit` due metrics of a bucket that nobody else holds, until the transaction ends. `except` are
- * metric ids to leave alone. Ids are hashes, so their last byte spreads evenly.
+ * A holder whose host vanished, so that nobody closed its connection, is idle within its transaction: Postgres ends
+ * it then. One that was killed gives its locks back at once.
  */
-export async function claimDue(
-  db: Database,
-  { tenantId, bucket, of }: Bucket,
-  except: string[],
-  limit: number,
-): Promise<DueSeries[]> {
-  const { rows } = await db.query<DueSeries>(
-    `with claimed as (
-       select tenant_id, metric_id, revision from due_metrics
-       where tenant_id = $1 and get_byte(uuid_send(metric_id), 15) % $3 = $2 and metric_id <> all($4::uuid[])
-       order by due_since, metric_id limit $5 for update skip locked)
-     select c.tenant_id as "tenantId", c.metric_id as "metricId", d.external_id as device, m.name as metric,
-       c.revision
-     from claimed c join metrics m on m.tenant_id = c.tenant_id and m.id = c.metric_id
-       join devices d on d.tenant_id = m.tenant_id and d.id = m.device_id
-     order by c.metric_id`,
-    [tenantId, bucket, of, arrayText(except), limit],
+const HOLDER_TIMEOUT = '45s'
+
+/**
+ * Claims up to `limit` due metrics that nobody else holds, until the transaction ends: of one tenant, whose metric has
+ * been due longest. `except` are metric ids to leave alone.
+ */
+export async function claimDue(db: Database, except: string[], limit: number): Promise<DueMetric[]> {
+  await db.query("select set_config('idle_in_transaction_session_timeout', $1, true)", [HOLDER_TIMEOUT])
+  const { rows } = await db.query<DueMetric>(
+    `with oldest as (
+       select tenant_id from due_metrics where metric_id <> all($1::uuid[])
+       order by due_since, metric_id limit 1 for update skip locked)
+     select tenant_id as "tenantId", metric_id as "metricId", revision from due_metrics
+     where tenant_id = (select tenant_id from oldest) and metric_id <> all($1::uuid[])
+     order by due_since, metric_id
+     limit least($2, greatest($3, (
+       select count(*) / $4 from due_metrics where tenant_id = (select tenant_id from oldest))))
+     for update skip locked`,
+    [arrayText(except), limit, Math.min(LEAST_METRICS, limit), SHARES],
   )
   return rows
 }
 
-/** How many metrics of each tenant are due, held by somebody or not; those that wait longest first. */
-export async function countDueByTenant(
-  db: Database,
-  except: string[],
-  limit: number,
-): Promise<{ tenantId: string; due: number }[]> {
-  const { rows } = await db.query<{ tenantId: string; due: number }>(
-    `select tenant_id as "tenantId", count(*)::float8 as due from due_metrics
-     where metric_id <> all($1::uuid[]) group by tenant_id order by min(due_since) limit $2`,
-    [arrayText(except), limit],
+/** Claimed metrics of one tenant with their names, by id; their due rows, which refer to them, are locked. */
+export async function nameDue(db: Database, tenantId: string, due: DueMetric[]): Promise<DueSeries[]> {
+  const { rows } = await db.query<DueSeries>(
+    `select m.tenant_id as "tenantId", m.id as "metricId", d.external_id as device, m.name as metric, c.revision
+     from unnest($2::uuid[], $3::text[]) as c (metric_id, revision)
+       join metrics m on m.tenant_id = $1 and m.id = c.metric_id
+       join devices d on d.tenant_id = m.tenant_id and d.id = m.device_id
+     order by m.id`,
+    [tenantId, arrayText(due.map(({ metricId }) => metricId)), due.map(({ revision }) => revision)],
   )
   return rows
 }
@@ -73,7 +78,7 @@ export async function countDue(
  */
 export async function lockMetric(
   db: Database,
-  { tenantId, metricId }: { tenantId: string; metricId: string },
+  { tenantId, metricId }: MetricKey,
 ): Promise<{ revision: string; wasDue: boolean }> {
   const { rows } = await db.query<{ revision: string; wasDue: boolean }>(
     `insert into due_metrics (tenant_id, metric_id) values ($1, $2)
@@ -88,7 +93,7 @@ export async function lockMetric(
 export async function deleteDue(
   db: Database,
   tenantId: string,
-  due: { metricId: string; revision: string }[],
+  due: Pick<DueMetric, 'metricId' | 'revision'>[],
 ): Promise<void> {
   await db.query(
     `delete from due_metrics d using unnest($2::uuid[], $3::int8[]) as w (metric_id, revision)

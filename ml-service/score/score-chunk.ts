@@ -3,6 +3,7 @@ import { type RuleEvaluation, startEvaluation } from '../alerts/evaluate-rules.t
 import type { Verdict } from '../baseline/baseline.ts'
 import type { Database } from '../database.ts'
 import { type MetricWindows, readChunk } from '../features/read-chunk.ts'
+import { log, messageOf } from '../log.ts'
 import { MetricError } from '../metric-error.ts'
 import { ArtefactKeeper } from '../train/artefact-keeper.ts'
 import type { ArtefactStore } from '../train/artefact-store.ts'
@@ -94,7 +95,16 @@ export async function scoreChunk(
   return {
     metrics: chunk.runs,
     failures,
-    cleanUp: () => inParallel(obsolete, (artefactPath) => deps.store.remove(artefactPath)),
+    cleanUp: () => removeAll(deps.store, obsolete),
+  }
+}
+
+/** What stays behind costs space, nothing else. */
+async function removeAll(store: ArtefactStore, paths: string[]): Promise<void> {
+  try {
+    await inParallel(paths, (artefactPath) => store.remove(artefactPath))
+  } catch (error) {
+    log('warn', 'superfluous model artefacts could not be removed', { error: messageOf(error) })
   }
 }
 

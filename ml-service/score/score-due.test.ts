@@ -11,6 +11,7 @@ import { runCli, startCli } from '../test/run-cli.ts'
 import { addEndpoint, addRule } from '../test/seed-alerting.ts'
 import { type SeededTenant, seedTenant } from '../test/seed-tenant.ts'
 import { steadyPoints, WINDOW } from '../test/synthetic.ts'
+import { claimDue } from './due-sql.ts'
 
 const WINDOWS = 400
 const SPIKES = [200, 300]
@@ -119,7 +120,7 @@ it('drains everything that is due and leaves a model for each metric with enough
   expect(rows).toHaveLength(3)
 })
 
-it('writes nothing of a chunk whose process is killed before the commit, and has it done again within a minute', async () => {
+it('writes nothing of a chunk whose process is killed before the commit, and gives it to the next at once', async () => {
   const metrics = 30
   const tenant = await seeded(metrics)
   const release = await holdCounter(tenant.tenantId)
@@ -131,7 +132,25 @@ it('writes nothing of a chunk whose process is killed before the commit, and has
   expect(await outcome(tenant.tenantId)).toMatchObject({ due: metrics, scores: 0, usage: 0, deliveries: 0 })
   expect((await runCli(['score', '--all'], environment(tenant))).code).toBe(0)
   expect(await outcome(tenant.tenantId)).toEqual(whole(metrics))
-}, 60_000)
+})
+
+it('takes a chunk away from a holder that is never heard of again, within a minute', async () => {
+  const tenant = await seeded(1)
+  const holder = await pool.connect()
+  let ended: Error | undefined
+  holder.on('error', (error) => {
+    ended = error
+  })
+  await holder.query('begin')
+  expect(await claimDue(holder, [], 10)).toHaveLength(1)
+  const { rows } = await holder.query('show idle_in_transaction_session_timeout')
+  expect(rows).toEqual([{ idle_in_transaction_session_timeout: '45s' }])
+  await holder.query("set local idle_in_transaction_session_timeout = '200ms'") // so as not to wait so long
+  expect((await runCli(['score', '--all'], environment(tenant))).code).toBe(0)
+  expect(ended?.message).toMatch(/idle-in-transaction timeout|terminat/)
+  holder.release(true)
+  expect(await outcome(tenant.tenantId)).toEqual(whole(1))
+})
 
 it('shares the work between processes, one of them killed, with the scores of one undisturbed run', async () => {
   const metrics = 220

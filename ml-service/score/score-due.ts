@@ -3,23 +3,19 @@ import { inTransaction, isConflict, isUnreachable } from '../database.ts'
 import { log, messageOf } from '../log.ts'
 import { MetricError } from '../metric-error.ts'
 import type { ArtefactStore } from '../train/artefact-store.ts'
-import { type Bucket, claimDue, countDue, countDueByTenant, type DueSeries } from './due-sql.ts'
+import { claimDue, countDue, type DueMetric, nameDue } from './due-sql.ts'
 import { type ChunkResult, type ScoreSummary, scoreChunk } from './score-chunk.ts'
-import type { ScoreQueue } from './score-queue.ts'
 
 /** One computes while another waits for Postgres. */
 const AT_ONCE = 2
 /** Metrics of one transaction. */
 const CHUNK_METRICS = 128
-/** Of one bucket: more are no accident. */
+/** In a row: more are no accident. */
 const MAX_CONFLICTS = 10
-/** Tenants planned for at once: more are planned for when those are done. */
-const PLANNED_TENANTS = 500
 
 export interface ScoreDueDeps {
   pool: pg.Pool
   store: ArtefactStore
-  queue: ScoreQueue
   /** Milliseconds since the epoch. */
   now: () => number
   /** Metrics to leave alone for now; one whose scoring fails is added. */
@@ -45,52 +41,37 @@ export async function dueElsewhere({ pool, except }: ScoreDueDeps): Promise<numb
 }
 
 async function drain(deps: ScoreDueDeps, stopped: () => boolean): Promise<void> {
-  const { queue, pool, except } = deps
-  while (!stopped()) {
-    let held = await queue.take()
-    if (held === undefined) {
-      await queue.plan(await countDueByTenant(pool, [...except], PLANNED_TENANTS))
-      held = await queue.take()
-    }
-    if (held === undefined) return
-    const done = await scoreBucket(deps, held.bucket, stopped).finally(held.done)
-    if (done === 0) return // somebody else holds what is due there
-  }
-}
-
-/** Scores what is due in a bucket, chunk after chunk; returns how many chunks there were. */
-async function scoreBucket(deps: ScoreDueDeps, bucket: Bucket, stopped: () => boolean): Promise<number> {
   let limit = CHUNK_METRICS
-  let conflicts = 0
-  let chunks = 0
-  while (!stopped()) {
-    let claimed: DueSeries[] = []
+  for (let conflicts = 0; !stopped(); ) {
+    let claimed: DueMetric[] = []
     try {
       const result = await inTransaction(deps.pool, async (db) => {
-        claimed = await claimDue(db, bucket, [...deps.except], limit)
-        if (claimed.length === 0) return undefined
-        return scoreChunk(db, { store: deps.store, now: deps.now() }, claimed, { oneRound: true })
+        claimed = await claimDue(db, [...deps.except], limit)
+        const [first] = claimed
+        if (first === undefined) return undefined
+        const series = await nameDue(db, first.tenantId, claimed)
+        return scoreChunk(db, { store: deps.store, now: deps.now() }, series, { oneRound: true })
       })
-      if (result === undefined) return chunks
+      if (result === undefined) return
       await result.cleanUp()
-      report(deps, bucket, result)
+      report(deps, result)
+      limit = Math.min(CHUNK_METRICS, 2 * limit)
+      conflicts = 0
     } catch (error) {
       if (isUnreachable(error)) throw error
       if (isConflict(error) && conflicts < MAX_CONFLICTS) {
         conflicts += 1
-        const about = { tenant_id: bucket.tenantId, error: messageOf(error) }
+        const about = { tenant_id: claimed[0]?.tenantId, error: messageOf(error) }
         log('warn', 'scoring gave way to another transaction and is done again', about)
       }
-      // A failure that names no metric is narrowed down by doing each alone.
-      else if (!blame(deps, claimed, error)) limit = 1
+      // A failure that names no metric is narrowed down.
+      else if (!blame(deps, claimed, error)) limit = Math.floor(claimed.length / 2)
     }
-    chunks += 1
   }
-  return chunks
 }
 
 /** Whether it is clear which metric failed. */
-function blame(deps: ScoreDueDeps, claimed: DueSeries[], error: unknown): boolean {
+function blame(deps: ScoreDueDeps, claimed: DueMetric[], error: unknown): boolean {
   const [first] = claimed
   if (first === undefined) throw error
   if (error instanceof MetricError) fail(deps, error)
@@ -108,13 +89,14 @@ function fail({ except }: ScoreDueDeps, error: MetricError): void {
   })
 }
 
-function report(deps: ScoreDueDeps, { tenantId }: Bucket, { metrics, failures }: ChunkResult): void {
+function report(deps: ScoreDueDeps, { metrics, failures }: ChunkResult): void {
   for (const failure of failures) fail(deps, failure)
   const total = { metrics: metrics.length, scored: 0, rescored: 0, anomalous: 0, opened: 0, resolved: 0 }
   for (const { summary, finished } of metrics) {
     addTo(total, summary)
     deps.onScored(summary, finished)
   }
+  const tenantId = metrics[0]?.series.tenantId
   if (!process.stderr.isTTY) log('info', 'scored', { tenant_id: tenantId, ...total })
 }
 
