@@ -41,23 +41,26 @@ export async function selectParts(db: Database, range: WindowRange, limit: numbe
   return rows
 }
 
-export interface DatapointRow {
-  ts: number
-  value: number
+/** Datapoints by columns, oldest first; `ts` in epoch ms. */
+export interface DatapointColumns {
+  ts: number[]
+  values: number[]
 }
 
-/** At most `limit` datapoints of the range, oldest first. */
+/** At most `limit` datapoints of the range: an array a column, not an object a datapoint. */
 export async function selectDatapoints(
   db: Database,
   range: WindowRange,
   limit: number,
-): Promise<DatapointRow[]> {
-  const { rows } = await db.query<DatapointRow>(
-    `select (extract(epoch from ts) * 1000)::float8 as ts, value from datapoints
-     where tenant_id = $1 and metric_id = $2 and ts >= $3 and ts < $4 order by ts limit $5`,
-    [range.tenantId, range.metricId, instant(range.from), instant(range.to), limit],
-  )
-  return rows
+): Promise<DatapointColumns> {
+  const { rows } = await db.query<{ ts: number[] | null; values: number[] | null }>({
+    text: `select array_agg(round(date_part('epoch', ts) * 1000)) as ts, array_agg(value) as values
+     from (select ts, value from datapoints
+           where tenant_id = $1 and metric_id = $2 and ts >= $3 and ts < $4 order by ts limit $5) first_rows`,
+    values: [range.tenantId, range.metricId, instant(range.from), instant(range.to), limit],
+    types: NUMBER_ARRAYS,
+  })
+  return { ts: rows[0]?.ts ?? [], values: rows[0]?.values ?? [] }
 }
 
 /** Windows of one metric from `since` (undefined: its beginning) to before `until`, epoch ms. */

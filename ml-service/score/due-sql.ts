@@ -2,17 +2,10 @@ import { arrayText } from '../../telemetry/batch-statements.ts'
 import type { Database } from '../database.ts'
 import type { Series } from '../metric-lookup.ts'
 
-interface MetricKey {
+export interface MetricKey {
   tenantId: string
   metricId: string
 }
-
-/** A due row. The revision tells whether more came while the metric was scored. */
-export interface DueMetric extends MetricKey {
-  revision: string
-}
-
-export type DueSeries = DueMetric & Series
 
 /** A chunk is at least so many metrics, and otherwise a part of what the tenant has: many processes may want some. */
 const LEAST_METRICS = 16
@@ -28,13 +21,13 @@ const HOLDER_TIMEOUT = '45s'
  * Claims up to `limit` due metrics that nobody else holds, until the transaction ends: of one tenant, whose metric has
  * been due longest. `except` are metric ids to leave alone.
  */
-export async function claimDue(db: Database, except: string[], limit: number): Promise<DueMetric[]> {
+export async function claimDue(db: Database, except: string[], limit: number): Promise<MetricKey[]> {
   await db.query("select set_config('idle_in_transaction_session_timeout', $1, true)", [HOLDER_TIMEOUT])
-  const { rows } = await db.query<DueMetric>(
+  const { rows } = await db.query<MetricKey>(
     `with oldest as (
        select tenant_id from due_metrics where metric_id <> all($1::uuid[])
        order by due_since, metric_id limit 1 for update skip locked)
-     select tenant_id as "tenantId", metric_id as "metricId", revision from due_metrics
+     select tenant_id as "tenantId", metric_id as "metricId" from due_metrics
      where tenant_id = (select tenant_id from oldest) and metric_id <> all($1::uuid[])
      order by due_since, metric_id
      limit least($2, greatest($3, (
@@ -46,14 +39,12 @@ export async function claimDue(db: Database, except: string[], limit: number): P
 }
 
 /** Claimed metrics of one tenant with their names, by id; their due rows, which refer to them, are locked. */
-export async function nameDue(db: Database, tenantId: string, due: DueMetric[]): Promise<DueSeries[]> {
-  const { rows } = await db.query<DueSeries>(
-    `select m.tenant_id as "tenantId", m.id as "metricId", d.external_id as device, m.name as metric, c.revision
-     from unnest($2::uuid[], $3::text[]) as c (metric_id, revision)
-       join metrics m on m.tenant_id = $1 and m.id = c.metric_id
-       join devices d on d.tenant_id = m.tenant_id and d.id = m.device_id
-     order by m.id`,
-    [tenantId, arrayText(due.map(({ metricId }) => metricId)), due.map(({ revision }) => revision)],
+export async function nameMetrics(db: Database, tenantId: string, metricIds: string[]): Promise<Series[]> {
+  const { rows } = await db.query<Series>(
+    `select m.tenant_id as "tenantId", m.id as "metricId", d.external_id as device, m.name as metric
+     from metrics m join devices d on d.tenant_id = m.tenant_id and d.id = m.device_id
+     where m.tenant_id = $1 and m.id = any($2) order by m.id`,
+    [tenantId, metricIds],
   )
   return rows
 }
@@ -74,34 +65,22 @@ export async function countDue(
 
 /**
  * Waits until nobody else scores this metric and keeps it so until the transaction ends: by its due row, which is made
- * where there is none. Tells whether there was one, and its revision.
+ * where there is none. Tells whether there was one.
  */
-export async function lockMetric(
-  db: Database,
-  { tenantId, metricId }: MetricKey,
-): Promise<{ revision: string; wasDue: boolean }> {
-  const { rows } = await db.query<{ revision: string; wasDue: boolean }>(
+export async function lockMetric(db: Database, { tenantId, metricId }: MetricKey): Promise<boolean> {
+  const { rows } = await db.query<{ wasDue: boolean }>(
     `insert into due_metrics (tenant_id, metric_id) values ($1, $2)
      on conflict (tenant_id, metric_id) do update set revision = due_metrics.revision
-     returning revision, xmax <> 0 as "wasDue"`,
+     returning xmax <> 0 as "wasDue"`,
     [tenantId, metricId],
   )
-  return rows[0]!
+  return rows[0]!.wasDue
 }
 
-/** Removes the due rows that were worked off; one to which more came in the meantime stays. */
-export async function deleteDue(
-  db: Database,
-  tenantId: string,
-  due: Pick<DueMetric, 'metricId' | 'revision'>[],
-): Promise<void> {
-  await db.query(
-    `delete from due_metrics d using unnest($2::uuid[], $3::int8[]) as w (metric_id, revision)
-     where d.tenant_id = $1 and d.metric_id = w.metric_id and d.revision = w.revision`,
-    [
-      tenantId,
-      arrayText(due.map(({ metricId }) => metricId)),
-      arrayText(due.map(({ revision }) => revision)),
-    ],
-  )
+/** Removes due rows that the transaction has locked: what comes meanwhile waits for it and makes its metric due again. */
+export async function deleteDue(db: Database, tenantId: string, metricIds: string[]): Promise<void> {
+  await db.query('delete from due_metrics where tenant_id = $1 and metric_id = any($2)', [
+    tenantId,
+    metricIds,
+  ])
 }

@@ -5,13 +5,14 @@ import type { Database } from '../database.ts'
 import { type MetricWindows, readChunk } from '../features/read-chunk.ts'
 import { log, messageOf } from '../log.ts'
 import { MetricError } from '../metric-error.ts'
+import type { Series } from '../metric-lookup.ts'
 import { ArtefactKeeper } from '../train/artefact-keeper.ts'
 import type { ArtefactStore } from '../train/artefact-store.ts'
 import { inParallel } from '../train/in-parallel.ts'
 import { deleteModels } from '../train/models-sql.ts'
 import { newestArtefacts, recordArtefacts } from '../train/recorded-artefacts.ts'
 import { startWalk, type Walk, walkWindow } from '../train/walk.ts'
-import { type DueSeries, deleteDue } from './due-sql.ts'
+import { deleteDue } from './due-sql.ts'
 import { countWindowsScored, insertScores, lastScored, type ScoreRow, upsertScores } from './scores-sql.ts'
 
 /** Windows in memory at once, whatever the number of metrics: what bounds a round's memory and its time. */
@@ -36,7 +37,7 @@ export interface ScoreSummary {
 
 /** Where a metric stands within the transaction that scores it. */
 interface MetricRun {
-  series: DueSeries
+  series: Series
   /** End of the newest window that had a score before this run. */
   scoredUntil: number
   /** Verdicts on windows that end before are not written. */
@@ -60,7 +61,7 @@ interface ChunkRun {
 }
 
 export interface ChunkResult {
-  metrics: { series: DueSeries; summary: ScoreSummary; finished: boolean }[]
+  metrics: { series: Series; summary: ScoreSummary; finished: boolean }[]
   /** Metrics that were left out, nothing of them written. */
   failures: MetricError[]
   /** Removes what nothing names any more: for after the commit. */
@@ -79,16 +80,19 @@ export interface ChunkResult {
 export async function scoreChunk(
   db: Database,
   deps: ScoreDeps,
-  metrics: DueSeries[],
-  options: { oneRound: boolean; within?: { from: number; to: number } | undefined },
+  metrics: Series[],
+  options: { oneRound: boolean; roundWindows?: number; within?: { from: number; to: number } | undefined },
 ): Promise<ChunkResult> {
-  const { within, oneRound } = options
+  const { within, oneRound, roundWindows = ROUND_WINDOWS } = options
   const { chunk, failures } = await startChunk(db, deps, metrics, within)
-  do await scoreRound(chunk)
-  while (!oneRound && chunk.runs.some(({ finished }) => !finished))
+  // Where nothing is kept yet, the next transaction would begin at the beginning again.
+  const goesOn = ({ finished, keeper }: MetricRun) => !finished && !(oneRound && keeper.hasArtefact)
+  for (let open = chunk.runs; open.length > 0; open = open.filter(goesOn)) {
+    await scoreRound(chunk, open, Math.max(LEAST_WINDOWS, Math.floor(roundWindows / open.length)))
+  }
   await chunk.rules.finish()
   const obsolete = within === undefined ? await settleArtefacts(chunk) : []
-  const finished = chunk.runs.filter((run) => run.finished).map(({ series }) => series)
+  const finished = chunk.runs.filter((run) => run.finished).map(({ series }) => series.metricId)
   if (within === undefined) await deleteDue(db, chunk.tenantId, finished)
   const scored = chunk.runs.reduce((sum, { summary }) => sum + summary.scored, 0)
   if (scored > 0) await countWindowsScored(db, chunk.tenantId, scored, deps.now)
@@ -111,7 +115,7 @@ async function removeAll(store: ArtefactStore, paths: string[]): Promise<void> {
 async function startChunk(
   db: Database,
   deps: ScoreDeps,
-  metrics: DueSeries[],
+  metrics: Series[],
   within: { from: number; to: number } | undefined,
 ): Promise<{ chunk: ChunkRun; failures: MetricError[] }> {
   const tenantId = metrics[0]!.tenantId
@@ -146,15 +150,16 @@ async function startChunk(
 }
 
 /** Reads the next windows of every metric at once, walks over them, and writes what came out at once. */
-async function scoreRound({ db, deps, tenantId, runs, rules, to }: ChunkRun): Promise<void> {
-  const open = runs.filter(({ finished }) => !finished)
-  if (open.length === 0) return
+async function scoreRound(
+  { db, deps, tenantId, rules, to }: ChunkRun,
+  open: MetricRun[],
+  limit: number,
+): Promise<void> {
   const ranges = open.map(({ series, walk }) => ({
     metricId: series.metricId,
     from: walk.baseline.learnedUntil ?? Number.NEGATIVE_INFINITY,
     to: to - WINDOW_MS,
   }))
-  const limit = Math.max(LEAST_WINDOWS, Math.floor(ROUND_WINDOWS / open.length))
   const read = await readChunk(db, tenantId, ranges, limit)
   const judged = open.map((run) => ({ run, verdicts: walkOver(run, read.get(run.series.metricId)) }))
   const written = await writeScores(db, tenantId, judged, deps.now)

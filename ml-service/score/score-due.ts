@@ -3,13 +3,13 @@ import { inTransaction, isConflict, isUnreachable } from '../database.ts'
 import { log, messageOf } from '../log.ts'
 import { MetricError } from '../metric-error.ts'
 import type { ArtefactStore } from '../train/artefact-store.ts'
-import { claimDue, countDue, type DueMetric, nameDue } from './due-sql.ts'
+import { claimDue, countDue, type MetricKey, nameMetrics } from './due-sql.ts'
 import { type ChunkResult, type ScoreSummary, scoreChunk } from './score-chunk.ts'
 
 /** One computes while another waits for Postgres. */
 const AT_ONCE = 2
 /** Metrics of one transaction. */
-const CHUNK_METRICS = 128
+const CHUNK_METRICS = Number(process.env['CHUNK_METRICS'] ?? 64)
 /** In a row: more are no accident. */
 const MAX_CONFLICTS = 10
 
@@ -43,13 +43,14 @@ export async function dueElsewhere({ pool, except }: ScoreDueDeps): Promise<numb
 async function drain(deps: ScoreDueDeps, stopped: () => boolean): Promise<void> {
   let limit = CHUNK_METRICS
   for (let conflicts = 0; !stopped(); ) {
-    let claimed: DueMetric[] = []
+    let claimed: MetricKey[] = []
     try {
       const result = await inTransaction(deps.pool, async (db) => {
         claimed = await claimDue(db, [...deps.except], limit)
         const [first] = claimed
         if (first === undefined) return undefined
-        const series = await nameDue(db, first.tenantId, claimed)
+        const ids = claimed.map(({ metricId }) => metricId)
+        const series = await nameMetrics(db, first.tenantId, ids)
         return scoreChunk(db, { store: deps.store, now: deps.now() }, series, { oneRound: true })
       })
       if (result === undefined) return
@@ -71,7 +72,7 @@ async function drain(deps: ScoreDueDeps, stopped: () => boolean): Promise<void> 
 }
 
 /** Whether it is clear which metric failed. */
-function blame(deps: ScoreDueDeps, claimed: DueMetric[], error: unknown): boolean {
+function blame(deps: ScoreDueDeps, claimed: MetricKey[], error: unknown): boolean {
   const [first] = claimed
   if (first === undefined) throw error
   if (error instanceof MetricError) fail(deps, error)

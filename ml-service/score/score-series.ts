@@ -13,10 +13,10 @@ export async function scoreSeries(
   series: Series,
   within?: { from: number; to: number },
 ): Promise<{ summary: ScoreSummary; cleanUp: () => Promise<void> }> {
-  const { revision, wasDue } = await lockMetric(db, series)
-  const result = await scoreChunk(db, deps, [{ ...series, revision }], { oneRound: false, within })
+  const wasDue = await lockMetric(db, series)
+  const result = await scoreChunk(db, deps, [series], { oneRound: false, within })
   const [metric] = result.metrics
   if (metric === undefined) throw result.failures[0] ?? new Error('The metric was not scored.')
-  if (within !== undefined && !wasDue) await deleteDue(db, series.tenantId, [{ ...series, revision }])
+  if (within !== undefined && !wasDue) await deleteDue(db, series.tenantId, [series.metricId])
   return { summary: metric.summary, cleanUp: result.cleanUp }
 }

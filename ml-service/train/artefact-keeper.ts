@@ -44,6 +44,11 @@ export class ArtefactKeeper {
     return this.#found.recorded?.model.id ?? this.#first?.model.id ?? null
   }
 
+  /** Whether a later run has something to begin with. */
+  get hasArtefact(): boolean {
+    return this.#first !== undefined || this.#found.recorded !== undefined
+  }
+
   /** To be called after each window. */
   pass(walk: Walk): void {
     if (!isCheckpoint(walk)) return
@@ -56,8 +61,7 @@ export class ArtefactKeeper {
 
   /** To be called where a run ends, so that the next one begins near there. */
   end(walk: Walk): void {
-    const isFirst = this.#first === undefined && this.#found.recorded === undefined
-    if (isFirst || walk.baseline.windows < this.#keptAt + HEAD_WINDOWS) return
+    if (!this.hasArtefact || walk.baseline.windows < this.#keptAt + HEAD_WINDOWS) return
     this.#head = prepareArtefact(headOf(walk, this.#series), '.head.json')
   }
 

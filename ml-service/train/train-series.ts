@@ -28,9 +28,9 @@ export async function trainSeries(
   series: Series,
   until?: number,
 ): Promise<TrainResult> {
-  const { revision, wasDue } = await lockMetric(db, series)
+  const wasDue = await lockMetric(db, series)
   const result = await fitSeries(db, store, series, until)
-  if (!wasDue) await deleteDue(db, series.tenantId, [{ ...series, revision }])
+  if (!wasDue) await deleteDue(db, series.tenantId, [series.metricId])
   return result
 }
 
