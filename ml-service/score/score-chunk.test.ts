@@ -65,7 +65,7 @@ it('scores a long past in several transactions as in one, each window and alert 
   expect(usage).toEqual([{ n: 2860 }])
 })
 
-it('walks again over at most a dozen windows, however short the runs', async () => {
+it('stores where a run ended, so that the next one begins there', async () => {
   const { score, rows } = await seeded([400])
   await score({ oneRound: true })
   const heads = await rows('select path, trained_until from models where tenant_id = $1 order by 2')
