@@ -2,7 +2,7 @@ import type pg from 'pg'
 import { selectPartColumns } from '../../ml-service/features/windows-sql.ts'
 import { arrayText, TO_INSTANT } from '../../telemetry/batch-statements.ts'
 
-/** Metrics of one transaction, as many as the product takes at most. */
+/** Metrics of one transaction. */
 const METRICS_AT_ONCE = 128
 /** More than a metric has. */
 const LIMIT = 1000

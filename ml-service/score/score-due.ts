@@ -8,8 +8,8 @@ import { type ChunkResult, type ScoreSummary, scoreChunk } from './score-chunk.t
 
 /** One computes while another waits for Postgres. */
 const AT_ONCE = 2
-/** Metrics of one transaction. */
-const CHUNK_METRICS = Number(process.env['CHUNK_METRICS'] ?? 64)
+/** Metrics of one transaction: more hold more memory and save Postgres little. */
+const CHUNK_METRICS = 32
 /** In a row: more are no accident. */
 const MAX_CONFLICTS = 10
 
