@@ -140,11 +140,7 @@ const INT_ARRAY = 1007
 const DOUBLE_ARRAY = 1022
 
 /** Arrays of finite numbers are JSON but for their brackets; the driver reads them a character at a time. */
-function numbersOf(text: string): number[] {
-  const inner = text.slice(1, -1)
-  // The squares of the largest doubles overflow.
-  return /[IN]/.test(inner) ? inner.split(',').map(Number) : JSON.parse(`[${inner}]`)
-}
+const numbersOf = (text: string): number[] => JSON.parse(`[${text.slice(1, -1)}]`)
 
 const NUMBER_ARRAYS: pg.CustomTypesConfig = {
   getTypeParser: ((oid: number, format: 'text' | 'binary') =>
