@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { backtestJson, backtestLines } from '../backtest/backtest-lines.ts'
 import { backtestSeries } from '../backtest/backtest-series.ts'
 import { type LabelledSpan, labelledSpans } from '../backtest/labelled-spans.ts'
+import { scopedDatabase } from '../database.ts'
 import { findSeries, findTenant, type Series } from '../metric-lookup.ts'
 import { UsageError } from '../usage-error.ts'
 import { type Command, type Options, optional, required } from './command.ts'
@@ -15,7 +16,8 @@ export const backtest: Command = async ({ pool, print }, options) => {
   const thresholds = thresholdOption(options)
   const tenantId = await findTenant(pool, required(options, 'tenant'))
   const series = await findSeries(pool, tenantId, required(options, 'metric'))
-  const result = await backtestSeries(pool, series, thresholds, await labelOption(options, series))
+  const db = scopedDatabase(pool, series)
+  const result = await backtestSeries(db, series, thresholds, await labelOption(options, series))
   if (format === 'table') for (const line of backtestLines(series, result)) print(line)
   else {
     const { device, metric, metricId } = series

@@ -1,4 +1,4 @@
-import { inTransaction } from '../database.ts'
+import { inTransaction, OPERATOR, scopedDatabase } from '../database.ts'
 import { log } from '../log.ts'
 import { findSeries, findTenant } from '../metric-lookup.ts'
 import { progress } from '../progress.ts'
@@ -30,7 +30,7 @@ export const score: Command = async (context, options) => {
   const within = options['from'] === undefined && options['to'] === undefined ? undefined : range
   const tenantId = await findTenant(pool, required(options, 'tenant'))
   const series = await findSeries(pool, tenantId, required(options, 'metric'))
-  const { summary, cleanUp } = await inTransaction(pool, (db) =>
+  const { summary, cleanUp } = await inTransaction(pool, series, (db) =>
     scoreSeries(db, { store, now: now() }, series, within),
   )
   await cleanUp()
@@ -47,7 +47,7 @@ async function scoreAll({ environment, pool, now, print }: CommandContext): Prom
   const store = openArtefactStore(environment.modelDir())
   const stopped = stopSignal()
   const total: ScoreSummary = { scored: 0, rescored: 0, anomalous: 0, opened: 0, resolved: 0 }
-  const { count } = await countDue(pool, [])
+  const { count } = await countDue(scopedDatabase(pool, OPERATOR), [])
   const bar = progress('scored', count)
   let metrics = 0
   const deps: ScoreDueDeps = {

@@ -34,7 +34,7 @@ async function seeded(lengths: number[]) {
   const sorted = metrics.toSorted((a, b) => (a.metricId < b.metricId ? -1 : 1))
   return {
     score: (options: Parameters<typeof scoreChunk>[3]) =>
-      inTransaction(pool, (db) => scoreChunk(db, { store, now: NOW }, sorted, options)),
+      inTransaction(pool, sorted[0]!, (db) => scoreChunk(db, { store, now: NOW }, sorted, options)),
     rows: async (sql: string) => (await pool.query(sql, [tenant.tenantId])).rows,
   }
 }

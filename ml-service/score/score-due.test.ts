@@ -87,7 +87,7 @@ async function untilScored(tenantId: string, atLeast: number): Promise<void> {
 /** Waits until a scorer's transaction has done all its work but for the counter that `holder` has locked. */
 async function untilBlocked(): Promise<void> {
   const blocked = `select 1 from pg_stat_activity where application_name = 'edgepulse-ml'
-    and wait_event_type = 'Lock' and query like '%insert into usage_daily%'`
+    and datname = current_database() and wait_event_type = 'Lock' and query like '%insert into usage_daily%'`
   while ((await pool.query(blocked)).rowCount === 0);
 }
 
@@ -189,9 +189,14 @@ it('waits for a metric that another process holds', async () => {
   await holder.query('select 1 from due_metrics for update')
   const child: ChildProcess = startCli(['score', '--all'], environment(tenant))
   const ended = once(child, 'close')
-  const asked =
-    "select 1 from pg_stat_activity where application_name = 'edgepulse-ml' and query like '%from due_metrics%' and state = 'idle'"
-  while ((await pool.query(asked)).rowCount === 0);
+  const asked = new Set<string>()
+  while (asked.size < 10) {
+    const { rows } = await pool.query(
+      `select query_start::text as at from pg_stat_activity where application_name = 'edgepulse-ml'
+       and datname = current_database()`,
+    )
+    for (const { at } of rows) asked.add(at)
+  }
   expect(child.exitCode).toBeNull()
   await holder.query('rollback')
   holder.release()

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { inTransaction, isConflict, isUnreachable } from '../database.ts'
+import { become, inTransaction, isConflict, isUnreachable, OPERATOR, scopedDatabase } from '../database.ts'
 import { log, messageOf } from '../log.ts'
 import { MetricError } from '../metric-error.ts'
 import type { ArtefactStore } from '../train/artefact-store.ts'
@@ -36,7 +36,7 @@ export async function scoreDue(deps: ScoreDueDeps, stopped: () => boolean = () =
 
 /** How many metrics are due but held by others (or arrived just now). */
 export async function dueElsewhere({ pool, except }: ScoreDueDeps): Promise<number> {
-  const { count } = await countDue(pool, [...except])
+  const { count } = await countDue(scopedDatabase(pool, OPERATOR), [...except])
   return count
 }
 
@@ -45,10 +45,11 @@ async function drain(deps: ScoreDueDeps, stopped: () => boolean): Promise<void> 
   for (let conflicts = 0; !stopped(); ) {
     let claimed: MetricKey[] = []
     try {
-      const result = await inTransaction(deps.pool, async (db) => {
+      const result = await inTransaction(deps.pool, OPERATOR, async (db) => {
         claimed = await claimDue(db, [...deps.except], limit)
         const [first] = claimed
         if (first === undefined) return undefined
+        await become(db, first)
         const ids = claimed.map(({ metricId }) => metricId)
         const series = await nameMetrics(db, first.tenantId, ids)
         return scoreChunk(db, { store: deps.store, now: deps.now() }, series, { oneRound: true })
