@@ -29,7 +29,7 @@ async function expected(series: Series) {
 
 /** Chunk after chunk, until each metric is read to its end. */
 async function read(metrics: Series[], limit: number) {
-  const found = new Map(metrics.map(({ metricId }) => [metricId, { windows: [], parts: [] } as Read]))
+  const found = new Map(metrics.map(({ metricId }): [string, Read] => [metricId, { windows: [], parts: [] }]))
   let open = metrics.map(({ metricId }) => ({ metricId, ...ALL }))
   while (open.length > 0) {
     const chunk = await readChunk(pool, metrics[0]!.tenantId, open, limit)
