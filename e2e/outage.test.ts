@@ -65,7 +65,9 @@ it(
       }
     }
     await gateways.moreAccepted()
-    await expectAsHeard(file, tenant, await gateways.stop())
+    const ledger = await gateways.stop()
+    console.warn(`outage: ${ledger.accepted} datapoints of ${ledger.receipts.size} batches accepted`)
+    await expectAsHeard(file, tenant, ledger)
     expect(dev.output()).not.toMatch(/The ML service (was )?ended/) // it waits outages out
   },
   ROUNDS * 4 * (OUTAGE_MS + 10_000) + 240_000,

