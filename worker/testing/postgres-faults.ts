@@ -21,7 +21,7 @@ export interface PostgresFault {
   nth?: number
 }
 
-/** Transactions have one statement more until the work is done. */
+/** Transactions have one statement more until the work is done; a query by itself is none. */
 export async function withPostgresFault<T>(
   { statement, at, nth }: PostgresFault,
   work: () => Promise<T>,
@@ -29,8 +29,8 @@ export async function withPostgresFault<T>(
   const { fetch } = globalThis
   let n = 0
   const spy = vi.spyOn(globalThis, 'fetch').mockImplementation(async (url, init) => {
-    const { queries = [], ...request }: SqlRequest = JSON.parse(String(init?.body))
-    if (nth !== undefined && n++ !== nth) return fetch(url, init)
+    const { queries, ...request }: SqlRequest = JSON.parse(String(init?.body))
+    if (queries === undefined || (nth !== undefined && n++ !== nth)) return fetch(url, init)
     const body = JSON.stringify({ ...request, queries: queries.toSpliced(at, 0, statement) })
     return fetch(url, { ...init, body })
   })
