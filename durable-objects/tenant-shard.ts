@@ -217,9 +217,9 @@ export class TenantShard extends DurableObject<Env> {
     return { newSeries: [...accepted], refusedSeries: new Set(refused) }
   }
 
-  /** Of a tenant that is gone nothing may stay behind, least of all in the archive. */
-  async #withoutTenant({ archived, batchId }: AdmitRequest): Promise<AdmitReply> {
-    if (archived === 'stored') await this.env.ARCHIVE.delete(this.#archiveKey(batchId))
+  /** Of a tenant that is gone nothing may stay behind, least of all in the archive: also what an earlier try left. */
+  async #withoutTenant({ batchId }: AdmitRequest): Promise<AdmitReply> {
+    await this.env.ARCHIVE.delete(this.#archiveKey(batchId))
     return { outcome: 'refused', code: 'invalid_api_key' }
   }
 
