@@ -1,15 +1,14 @@
 import { env } from 'cloudflare:workers'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { connect } from '../../durable-objects/connect-database.ts'
 import { TenantShard } from '../index.ts'
 import { batchMessage, consume, rowsOf, withoutQueue } from '../testing/consume.ts'
+import { sql } from '../testing/owner-sql.ts'
 import { CUT, raise, withPostgresFault } from '../testing/postgres-faults.ts'
 import { admin, createTenant, seriesBatch, type TestTenant } from '../testing/tenant.ts'
 
 /* Postgres really fails, in the midst of transactions; `every-step.workerd.test.ts` has it at each statement. */
 
-const sql = connect(env)
 const QUEUE = 'edgepulse-batches'
 const SEED = Number(Reflect.get(env, 'PROPERTY_SEED'))
 /** By then a message that failed for a passing reason has been let go, and the shard sends it again. */
@@ -41,13 +40,13 @@ describe('what Postgres says', () => {
     await withoutQueue(() => tenant.ingest(seriesBatch('b')))
     const message = batchMessage(tenant, 'b')
     const outcome = (statement: { query: string }, at: number) =>
-      withPostgresFault({ statement, at: at % 5 }, () => consume(QUEUE, [message], { attempts: LATE }))
+      withPostgresFault({ statement, at: at % 6 }, () => consume(QUEUE, [message], { attempts: LATE }))
     const letGo = { acked: ['m0'], retried: [] }
     const tried = { acked: [], retried: ['m0'] }
     for (const [i, state] of passing.entries()) {
       expect([state, await outcome(raise(state), i)]).toEqual([state, letGo])
     }
-    for (let at = 0; at < 5; at += 1) expect(await outcome(CUT, at)).toEqual(letGo)
+    for (let at = 0; at < 6; at += 1) expect(await outcome(CUT, at)).toEqual(letGo)
     for (const [i, state] of permanent.entries()) {
       expect([state, await outcome(raise(state), i)]).toEqual([state, tried])
     }

@@ -1,14 +1,16 @@
 import { and, count, eq, max } from 'drizzle-orm'
 import { Hono } from 'hono'
 import * as v from 'valibot'
+import { ofTenant } from '../../durable-objects/connect-database.ts'
 import { RateLimit } from '../../durable-objects/rate-limit.ts'
 import { anomalyScores, batches, windowAggregates } from '../../migrations/schema.ts'
 import { WINDOW_MS } from '../../telemetry/window.ts'
 import type { AppEnv } from '../app-env.ts'
-import { type Database, database, isPassing } from '../database.ts'
+import { db, queryTogether } from '../database.ts'
 import { errorFields, log } from '../log.ts'
 import { component, Instant, told } from '../openapi/fields.ts'
 import { operation } from '../openapi/operation.ts'
+import { Problem } from '../problem.ts'
 import { requireScope } from '../tenant-auth.ts'
 import { withinDeadline } from '../within-deadline.ts'
 import { recentUnitChanges, Warning, warningsOf } from './status-warnings.ts'
@@ -69,7 +71,7 @@ const getStatus = operation(
     const tenantId = c.get('tenantId')
     const [flow, stored] = await Promise.all([
       withinDeadline(c.env.TENANT_CONTROL.getByName(tenantId).status()),
-      storedStatus(database(c.env), tenantId).catch(unlessAway),
+      storedStatus(c.env, tenantId).catch(unlessAway),
     ])
     const pendingMs = flow.oldestPendingAt === null ? null : Date.now() - flow.oldestPendingAt
     return {
@@ -99,12 +101,12 @@ const dateOf = (ms: number | null) => (ms === null ? null : new Date(ms))
 
 /** What waits is in the objects, and asked for most while the database is away: then it is told without the rest. */
 function unlessAway(error: unknown): undefined {
-  if (!isPassing(error)) throw error
-  log('warn', 'status_without_database', errorFields(error))
+  if (!(error instanceof Problem) || error.code !== 'unavailable') throw error
+  log('warn', 'status_without_database', errorFields(error.cause))
 }
 
-async function storedStatus(db: Database, tenantId: string) {
-  const [[window], [scored], [failed], unitChanges] = await db.batch([
+async function storedStatus(env: Env, tenantId: string) {
+  const [[window], [scored], [failed], unitChanges] = await queryTogether(env, ofTenant(tenantId), [
     db
       .select({ last: max(windowAggregates.windowStart) })
       .from(windowAggregates)
@@ -117,7 +119,7 @@ async function storedStatus(db: Database, tenantId: string) {
       .select({ n: count() })
       .from(batches)
       .where(and(eq(batches.tenantId, tenantId), eq(batches.status, 'failed'))),
-    recentUnitChanges(db, tenantId, Date.now()),
+    recentUnitChanges(tenantId, Date.now()),
   ])
   return {
     lastWindowEnd: window?.last ? new Date(window.last.getTime() + WINDOW_MS) : null,
