@@ -120,7 +120,7 @@ export function shardStatements(sql: SqlStorage) {
     batchesAfter: (id: ArrayBuffer, limit: number) =>
       sql
         .exec<{ id: ArrayBuffer; received_at: number; settled: number }>(
-          `select id, received_at, next_send_at is null as settled
+          `select id, received_at, persisted_at is not null or next_send_at is null as settled
            from batches where id > ? order by id limit ?`,
           ...[id, limit],
         )
