@@ -2,9 +2,10 @@ import * as v from 'valibot'
 import { connect, type Sql } from '../../durable-objects/connect-database.ts'
 import type { LoadedBatch } from '../../telemetry/batch-rows.ts'
 import { batchBytes, MAX_TRANSACTION_BYTES } from '../../telemetry/portions.ts'
-import { log } from '../log.ts'
+import { errorFields, log } from '../log.ts'
+import { homeShardOf } from './home-shard.ts'
 import { BatchMessage, type ReadBatch, readBatch, settleBatch } from './load-batch.ts'
-import { isPoison, PoisonError, settleFailure, settleTenantFailure } from './settle-failure.ts'
+import { isPoison, PoisonError, reasonOf, settleFailure, settleTenantFailure } from './settle-failure.ts'
 import { storeBatches } from './store-batches.ts'
 
 /** Batches read from the archive at once: 2 × 8 MiB as sent. They are inflated and parsed one by one. */
@@ -92,8 +93,17 @@ async function load(
   }
 }
 
-const fail = ({ message, body: { tenant_id, batch_id } }: Delivery, error: unknown, env: Env) =>
-  settleTenantFailure(message, error, { tenant_id, batch_id }, env)
+/** Its reason is noted with the shard: when the queue gives up, whoever stores the dead letter was not there. */
+async function fail({ message, body }: Delivery, error: unknown, env: Env): Promise<void> {
+  const { tenant_id, batch_id } = body
+  await settleTenantFailure(message, error, { tenant_id, batch_id }, env)
+  if (!isPoison(error)) return
+  try {
+    await (await homeShardOf(body, env))?.noteFailure(batch_id, reasonOf(error))
+  } catch (unnoted) {
+    log('warn', 'failure_not_noted', { tenant_id, batch_id, ...errorFields(unnoted) })
+  }
+}
 
 /** Should Postgres refuse a group's rows, each batch is tried alone, so that only the faulty one fails. */
 async function storeGroup(sql: Sql, tenantId: string, group: Loaded[], env: Env): Promise<void> {

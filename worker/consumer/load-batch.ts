@@ -12,6 +12,8 @@ import { PoisonError } from './settle-failure.ts'
 export const BatchMessage = v.object({ tenant_id: v.string(), batch_id: v.string(), r2_key: v.string() })
 export type BatchMessage = v.InferOutput<typeof BatchMessage>
 
+export const NOT_ARCHIVED = 'the archive does not hold the batch'
+
 /** A batch as the archive holds it, and what its shard decided on it. */
 export interface ReadBatch {
   message: BatchMessage
@@ -29,7 +31,7 @@ export interface ReadBatch {
  */
 export async function readBatch(message: BatchMessage, env: Env): Promise<ReadBatch | 'persisted'> {
   const object = await env.ARCHIVE.get(message.r2_key)
-  if (object === null) throw new PoisonError('the archive does not hold the batch')
+  if (object === null) throw new PoisonError(NOT_ARCHIVED)
   const metadata = metadataOf(object)
   const shard = metadata.home_shard
   const stub = env.TENANT_SHARD.getByName(`${message.tenant_id}/${shard}`)
