@@ -80,7 +80,7 @@ export function upsertMetrics(tenantId: string, { unit, ...rows }: BatchRows['me
   }
 }
 
-/** Rows must come by metric id and timestamp; `metric` is an index into `metricIds`. */
+/** Rows that are not there yet, by metric id and timestamp; `metric` is an index into `metricIds`. */
 export function insertDatapoints(
   tenantId: string,
   metricIds: string[],
@@ -89,10 +89,19 @@ export function insertDatapoints(
   return {
     text: `insert into datapoints (tenant_id, metric_id, ts, value, version)
      select $1, ($2::uuid[])[d.metric + 1], ${TO_INSTANT('d.ts')}, d.value, d.version
-     from unnest($3::int4[], $4::int8[], $5::float8[], $6::int8[]) as d (metric, ts, value, version)
+     from unnest($3::int4[], $4::int8[], $5::float8[], $6::int8[]) as d (metric, ts, value, version)`,
+    values: [tenantId, ...[metricIds, metric, ts, value, version].map(arrayText)],
+  }
+}
+
+/** The same for rows of which some may be there: the one with the higher version stays. */
+export function upsertDatapoints(...rows: Parameters<typeof insertDatapoints>): Statement {
+  const { text, values } = insertDatapoints(...rows)
+  return {
+    text: `${text}
      on conflict (tenant_id, metric_id, ts) do update set value = excluded.value, version = excluded.version
      where (excluded.version, excluded.value) > (datapoints.version, datapoints.value)`,
-    values: [tenantId, ...[metricIds, metric, ts, value, version].map(arrayText)],
+    values,
   }
 }
 
