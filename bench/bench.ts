@@ -11,6 +11,7 @@ import { parseLine, tableRow } from './report.ts'
 const BENCHMARKS: Record<string, string> = {
   edge_cpu: './edge/edge-cpu.ts',
   ingest_rate: './rate/ingest-rate.ts',
+  flush_rate: './flush/flush-rate.ts',
 }
 
 /** Runs one benchmark and shows its lines as they come; resolves with its exit code. */
