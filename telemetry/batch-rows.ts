@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Columns, SeriesName } from './columns.ts'
 import { deviceIdOf, metricIdOf } from './series-id.ts'
 import { type UnitRecord, withUnit } from './unit-record.ts'
+import { windowStartOf } from './window.ts'
 
 /** A batch as its 202 counted it, ready to be stored. */
 export interface LoadedBatch {
@@ -29,6 +30,8 @@ export interface BatchRows {
   }
   /** `metric` is an index into `metrics.id`. */
   datapoints: { metric: Int32Array; ts: Float64Array; value: Float64Array; version: Float64Array }
+  /** Windows of which several of the batches bring the same timestamp, each once. */
+  repeated: { metric: number[]; windowStart: number[] }
 }
 
 /**
@@ -62,7 +65,7 @@ export function batchRows(tenantId: string, batches: LoadedBatch[]): BatchRows {
       unit: metricRows.map(({ metric }) => metric.unit),
       lastMs: metricRows.map(({ metric }) => metric.lastMs),
     },
-    datapoints: datapointRows(metricRows.map(({ metric }) => metric.runs)),
+    ...datapointRows(metricRows.map(({ metric }) => metric.runs)),
   }
 }
 
@@ -121,37 +124,35 @@ const newMetric = (tenantId: string, { device, metric }: SeriesName): Metric => 
 })
 
 /** `runsOf[m]` are those of metric `m`. */
-function datapointRows(runsOf: Run[][]): BatchRows['datapoints'] {
+function datapointRows(runsOf: Run[][]): Pick<BatchRows, 'datapoints' | 'repeated'> {
   const total = runsOf.reduce((sum, runs) => sum + lengthOf(runs), 0)
   const rows = {
     ...{ metric: new Int32Array(total), ts: new Float64Array(total) },
     ...{ value: new Float64Array(total), version: new Float64Array(total) },
   }
+  const repeated: BatchRows['repeated'] = { metric: [], windowStart: [] }
   let length = 0
-  runsOf.forEach((runs, m) => {
-    const from = length
+  for (const [m, runs] of runsOf.entries()) {
     runs.sort((a, b) => a.ts[0]! - b.ts[0]!)
-    if (isAscending(runs)) {
-      for (const { ts, values, version } of runs) {
-        rows.ts.set(ts, length)
-        rows.value.set(values, length)
-        rows.version.fill(version, length, length + ts.length)
-        length += ts.length
-      }
-    } else {
-      for (const { ts, value, version } of merged(runs)) {
-        rows.ts[length] = ts
-        rows.value[length] = value
-        rows.version[length] = version
-        length += 1
-      }
+    const { disjoint, windows } = isAscending(runs) ? { disjoint: runs, windows: [] } : merged(runs)
+    for (const { ts, values, version } of disjoint) {
+      rows.metric.fill(m, length, length + ts.length)
+      rows.ts.set(ts, length)
+      rows.value.set(values, length)
+      rows.version.fill(version, length, length + ts.length)
+      length += ts.length
     }
-    rows.metric.fill(m, from, length)
-  })
-  if (length === total) return rows
+    for (const windowStart of windows) {
+      repeated.metric.push(m)
+      repeated.windowStart.push(windowStart)
+    }
+  }
   const { metric, ts, value, version } = rows
-  const shortened = { metric: metric.subarray(0, length), ts: ts.subarray(0, length) }
-  return { ...shortened, value: value.subarray(0, length), version: version.subarray(0, length) }
+  const used = { metric: metric.subarray(0, length), ts: ts.subarray(0, length) }
+  return {
+    datapoints: { ...used, value: value.subarray(0, length), version: version.subarray(0, length) },
+    repeated,
+  }
 }
 
 const lengthOf = (runs: Run[]) => runs.reduce((sum, { ts }) => sum + ts.length, 0)
@@ -159,10 +160,19 @@ const lengthOf = (runs: Run[]) => runs.reduce((sum, { ts }) => sum + ts.length, 
 /** Whether each run begins after the one before has ended. */
 const isAscending = (runs: Run[]) => runs.every(({ ts }, i) => i === 0 || ts[0]! > runs[i - 1]!.ts.at(-1)!)
 
-/** One statement may not touch a row twice (SQLSTATE 21000), so repeats are reduced to the highest version. */
-function merged(runs: Run[]): { ts: number; value: number; version: number }[] {
-  return runs
+/**
+ * One statement may not touch a row twice (SQLSTATE 21000), so repeats are reduced to the highest version. Also
+ * returns the windows that have any.
+ */
+function merged(runs: Run[]): { disjoint: Run[]; windows: number[] } {
+  const all = runs
     .flatMap(({ ts, values, version }) => Array.from(ts, (t, i) => ({ ts: t, value: values[i]!, version })))
     .sort((a, b) => a.ts - b.ts || a.version - b.version || a.value - b.value)
-    .filter(({ ts }, i, all) => all[i + 1]?.ts !== ts)
+  const isRepeated = (i: number) => all[i + 1]?.ts === all[i]!.ts
+  const last = all.filter((_, i) => !isRepeated(i))
+  const windows = new Set(all.filter((_, i) => isRepeated(i)).map(({ ts }) => windowStartOf(ts)))
+  const disjoint = last.map(({ ts, value, version }) => {
+    return { ts: Float64Array.of(ts), values: Float64Array.of(value), version }
+  })
+  return { disjoint, windows: [...windows] }
 }

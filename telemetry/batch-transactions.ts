@@ -2,63 +2,85 @@ import { type BatchRows, batchRows, type LoadedBatch } from './batch-rows.ts'
 import {
   insertBatches,
   insertDatapoints,
+  insertMissingDatapoints,
+  markCorrected,
+  markRepeated,
+  replaceDatapoints,
   type Statement,
-  upsertDatapoints,
   upsertDevices,
   upsertMetrics,
 } from './batch-statements.ts'
-import { type Portion, portionsOf, type Slice } from './portions.ts'
+import { MAX_TRANSACTION_BYTES, type Portion, portionsOf, type Slice } from './portions.ts'
 
-/** What one transaction stores. */
-export interface BatchTransaction {
-  /**
-   * For datapoints that are not there yet, as nearly all are: it costs two thirds of `careful` and fails on one that
-   * is there (SQLSTATE 23505).
-   */
-  hopeful(): Statement[]
-  /** Whatever is there. */
-  careful(): Statement[]
-}
-
-/**
+/*
  * The transactions that store batches of one tenant, in order: one, unless they are too large for it. The rows of
  * `batches` come last: a batch that has one is complete, and one cut off before is written again to the same effect.
+ * All transactions take their locks in one order (new datapoints, devices, metrics, due metrics, corrected windows,
+ * datapoints that are replaced, batches), so that they wait for each other instead of deadlocking; datapoints first,
+ * so that rows which others want as well stay locked for less long.
  */
+
+/** For datapoints that are not there yet, as nearly all are; fails on one that is (SQLSTATE 23505). */
+export function* newBatchTransactions(
+  tenantId: string,
+  batches: LoadedBatch[],
+  persistedAt: number,
+): Generator<Statement[]> {
+  const rows = batchRows(tenantId, batches)
+  const portions = portionsOf(rows)
+  for (const [i, portion] of portions.entries()) {
+    const insert = datapointsOf(rows, portion).map((datapoints) => insertDatapoints(tenantId, ...datapoints))
+    const last = i < portions.length - 1 ? [] : lastStatements(tenantId, rows, batches, persistedAt)
+    yield [...insert, ...metadataStatements(tenantId, rows, portion), ...last]
+  }
+}
+
+/** Whatever is there, for half as much again: the higher version stays, and the windows of corrections are marked. */
 export function* batchTransactions(
   tenantId: string,
   batches: LoadedBatch[],
   persistedAt: number,
-): Generator<BatchTransaction> {
+): Generator<Statement[]> {
   const rows = batchRows(tenantId, batches)
-  const portions = portionsOf(rows)
+  const batchIds = batches.map(({ batchId }) => batchId)
+  const portions = portionsOf(rows, MAX_TRANSACTION_BYTES / 3) // each datapoint is sent three times
   for (const [i, portion] of portions.entries()) {
-    const last = i === portions.length - 1 ? [insertBatches(tenantId, batches, persistedAt)] : []
-    const statements = (storeDatapoints: typeof insertDatapoints) => [
-      ...statementsOf(tenantId, rows, portion, storeDatapoints),
+    const datapoints = datapointsOf(rows, portion)
+    const last = i < portions.length - 1 ? [] : lastStatements(tenantId, rows, batches, persistedAt)
+    yield [
+      ...datapoints.map((all) => insertMissingDatapoints(tenantId, ...all)),
+      ...metadataStatements(tenantId, rows, portion),
+      ...datapoints.map((all) => markCorrected(batchIds, tenantId, ...all)),
+      ...datapoints.map((all) => replaceDatapoints(tenantId, ...all)),
       ...last,
     ]
-    yield { hopeful: () => statements(insertDatapoints), careful: () => statements(upsertDatapoints) }
   }
 }
 
-/** Datapoints come first, as they refer to nothing: rows that other transactions want as well stay locked for less long. */
-function statementsOf(
-  tenantId: string,
-  rows: BatchRows,
-  { devices, metrics, datapoints }: Portion,
-  storeDatapoints: typeof insertDatapoints,
-): Statement[] {
+function metadataStatements(tenantId: string, rows: BatchRows, { devices, metrics }: Portion): Statement[] {
   return [
-    ...(isEmpty(datapoints) ? [] : [storeDatapoints(tenantId, ...datapointsOf(rows, datapoints))]),
     ...(isEmpty(devices) ? [] : [upsertDevices(tenantId, sliceDevices(rows, devices))]),
     ...(isEmpty(metrics) ? [] : [upsertMetrics(tenantId, sliceMetrics(rows, metrics))]),
   ]
 }
 
+function lastStatements(
+  tenantId: string,
+  { metrics, repeated }: BatchRows,
+  batches: LoadedBatch[],
+  persistedAt: number,
+): Statement[] {
+  const batchIds = batches.map(({ batchId }) => batchId)
+  const marks = repeated.metric.length === 0 ? [] : [markRepeated(tenantId, metrics.id, repeated, batchIds)]
+  return [...marks, insertBatches(tenantId, batches, persistedAt)]
+}
+
 const isEmpty = ({ from, to }: Slice) => from === to
 
-/** Datapoints with the ids of their metrics alone: they are ordered by metric, so these stand in a row. */
-function datapointsOf({ metrics, datapoints }: BatchRows, { from, to }: Slice) {
+/** Datapoints with the ids of their metrics alone: they are ordered by metric, so these stand in a row. [] for none. */
+function datapointsOf({ metrics, datapoints }: BatchRows, portion: Portion) {
+  const { from, to } = portion.datapoints
+  if (from === to) return []
   const first = datapoints.metric[from]!
   const last = datapoints.metric[to - 1]!
   const columns = {
@@ -67,7 +89,7 @@ function datapointsOf({ metrics, datapoints }: BatchRows, { from, to }: Slice) {
     value: datapoints.value.subarray(from, to),
     version: datapoints.version.subarray(from, to),
   }
-  return [metrics.id.slice(first, last + 1), columns] as const
+  return [[metrics.id.slice(first, last + 1), columns] as const]
 }
 
 function sliceDevices({ devices }: BatchRows, { from, to }: Slice): BatchRows['devices'] {

@@ -16,8 +16,8 @@ export interface Slice {
   to: number
 }
 
-/** What one transaction stores. */
-export type Portion = Record<keyof BatchRows, Slice>
+/** Which of the rows one transaction stores. */
+export type Portion = Record<'devices' | 'metrics' | 'datapoints', Slice>
 
 /**
  * Divides rows into transactions of bounded size, in the order of their references: devices, metrics, datapoints.
@@ -26,7 +26,7 @@ export type Portion = Record<keyof BatchRows, Slice>
 export function portionsOf(rows: BatchRows, maxBytes = MAX_TRANSACTION_BYTES): Portion[] {
   const portions = [emptyPortion()]
   let bytes = 0
-  const add = (kind: keyof BatchRows, count: number, bytesOf: (i: number) => number) => {
+  const add = (kind: keyof Portion, count: number, bytesOf: (i: number) => number) => {
     for (let i = 0; i < count; i += 1) {
       const more = bytesOf(i)
       if (bytes > 0 && bytes + more > maxBytes) {

@@ -103,8 +103,8 @@ tell({
   ...{ name: 'flush_rate', ...ratesOf('few') },
   ...{ bytes_per_datapoint: Math.round(bytes.stored), copy_bytes_per_datapoint: Math.round(bytes.copied) },
 })
-tell({ name: 'flush_rate', of: '1,000 gateways', ...ratesOf('many') })
-tell({ name: 'flush_rate', of: '10,000 series in a batch', ...ratesOf('wide') })
+tell({ name: 'flush_rate_gateways', ...ratesOf('many') })
+tell({ name: 'flush_rate_wide', ...ratesOf('wide') })
 tell({ name: 'growth', of: 'flush_rate', ratio: growthTo('many'), series: 10_000 })
-tell({ name: 'growth', of: 'flush_rate, all series in a batch', ratio: growthTo('wide'), series: 10_000 })
+tell({ name: 'growth', of: 'flush_rate_wide', ratio: growthTo('wide'), series: 10_000 })
 process.exit(0)

@@ -113,10 +113,10 @@ async function store(
   result: Replayed,
 ): Promise<void> {
   if (batches.length === 0) return
-  for (const { careful } of batchTransactions(tenantId, batches, now())) {
+  for (const statements of batchTransactions(tenantId, batches, now())) {
     await despiteConflicts(() =>
       inTransaction(pool, async (db) => {
-        for (const statement of careful()) await db.query(statement)
+        for (const statement of statements) await db.query(statement)
       }),
     )
   }

@@ -8,6 +8,7 @@ import { ArtefactKeeper } from '../train/artefact-keeper.ts'
 import type { ArtefactStore } from '../train/artefact-store.ts'
 import { newestArtefact } from '../train/recorded-artefacts.ts'
 import { isCheckpoint, startWalk, walkWindow } from '../train/walk.ts'
+import { correctWindows } from './correct-windows.ts'
 import { countWindowsScored, deleteDue, lastScored, lockMetric, upsertScores } from './scores-sql.ts'
 
 /** Verdicts held before they are written: bounds memory on a long walk. */
@@ -43,6 +44,7 @@ export async function scoreSeries(
   within?: { from: number; to: number },
 ): Promise<{ summary: ScoreSummary; cleanUp: () => Promise<void> }> {
   await lockMetric(db, series)
+  await correctWindows(db, series)
   const scoredUntil = (await lastScored(db, series)) ?? Number.NEGATIVE_INFINITY
   const to = within?.to ?? Number.POSITIVE_INFINITY
   const from = Math.min(within?.from ?? Number.NEGATIVE_INFINITY, scoredUntil + 1)

@@ -2,7 +2,7 @@ import { NeonDbError } from '@neondatabase/serverless'
 import type { Sql } from '../../durable-objects/connect-database.ts'
 import type { LoadedBatch } from '../../telemetry/batch-rows.ts'
 import type { Statement } from '../../telemetry/batch-statements.ts'
-import { batchTransactions } from '../../telemetry/batch-transactions.ts'
+import { batchTransactions, newBatchTransactions } from '../../telemetry/batch-transactions.ts'
 import { persist } from './settle-failure.ts'
 
 const UNIQUE_VIOLATION = '23505'
@@ -14,14 +14,15 @@ export async function storeBatches(
   batches: LoadedBatch[],
   persistedAt: number,
 ): Promise<void> {
-  const run = (statements: Statement[]) =>
-    sql.transaction(statements.map(({ text, values }) => sql.query(text, values)))
-  for (const { hopeful, careful } of batchTransactions(tenantId, batches, persistedAt)) {
-    await persist(() =>
-      run(hopeful()).catch((error: unknown) => {
-        if (error instanceof NeonDbError && error.code === UNIQUE_VIOLATION) return run(careful())
-        throw error
-      }),
-    )
+  const runAll = async (transactions: Iterable<Statement[]>) => {
+    for (const statements of transactions) {
+      await sql.transaction(statements.map(({ text, values }) => sql.query(text, values)))
+    }
   }
+  await persist(() =>
+    runAll(newBatchTransactions(tenantId, batches, persistedAt)).catch((error: unknown) => {
+      if (!(error instanceof NeonDbError && error.code === UNIQUE_VIOLATION)) throw error
+      return runAll(batchTransactions(tenantId, batches, persistedAt))
+    }),
+  )
 }
