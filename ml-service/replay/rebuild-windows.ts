@@ -91,7 +91,7 @@ async function supersede(
   metric: { tenantId: string; metricId: string },
   computed: WindowPart[],
 ): Promise<number> {
-  const rows = await supersedingRows(pool, metric, computed)
+  const rows = await judgeWindows(pool, metric, computed, supersedingRow)
   if (rows.length === 0) return 0
   await inTransaction(pool, async (db) => {
     await upsertSuperseding(db, metric, rows)
@@ -100,17 +100,18 @@ async function supersede(
   return rows.length
 }
 
-/** The rows that must supersede windows, given what their datapoints come to, ascending. */
-export async function supersedingRows(
+/** The rows that windows need, as `judge` tells of each, given what their datapoints come to, ascending. */
+export async function judgeWindows(
   db: Database,
   metric: { tenantId: string; metricId: string },
   computed: WindowPart[],
+  judge: typeof supersedingRow,
 ): Promise<SupersedingRow[]> {
   const [first, last] = [computed[0], computed.at(-1)]
   if (first === undefined || last === undefined) return []
   const within = { ...metric, from: first.windowStart, to: last.windowStart }
   const found = Map.groupBy(await selectWindowRows(db, within), ({ windowStart }) => windowStart)
   return computed
-    .map((part) => supersedingRow(found.get(part.windowStart) ?? [], part))
+    .map((part) => judge(found.get(part.windowStart) ?? [], part))
     .filter((row) => row !== undefined)
 }

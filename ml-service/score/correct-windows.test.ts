@@ -8,6 +8,7 @@ import { featuresOfValues } from '../../telemetry/window-features.ts'
 import { inTransaction } from '../database.ts'
 import { windowsOfAggregates } from '../features/read-windows.ts'
 import { type Point, type SeededTenant, seedTenant } from '../test/seed-tenant.ts'
+import { steadyPoints } from '../test/synthetic.ts'
 import { openArtefactStore } from '../train/artefact-store.ts'
 import { runsOf } from './correct-windows.ts'
 import { deleteMarks, selectMarks } from './corrections-sql.ts'
@@ -54,7 +55,7 @@ async function seeded() {
     /** As the shard flushes: the part counts every value that was accepted. */
     flush: (points: Point[]) => tenant.write(series, points),
     score: async () => {
-      const now = START + 100 * WINDOW_MS
+      const now = START + 1000 * WINDOW_MS
       const done = await inTransaction(pool, (db) => scoreSeries(db, { store: artefacts, now }, series))
       return done.summary
     },
@@ -116,13 +117,13 @@ describe('correctWindows', () => {
 
   it('scores again what changed, and once', async () => {
     const { store, flush, score } = await seeded()
-    const steady = Array.from({ length: 60 }, (_, w): Point[] => {
-      return Array.from({ length: 6 }, (_, i): Point => [at(w, i), 230 + Math.sin(w * 7 + i * 12.9898) / 2])
-    })
-    await store(1, steady.flat())
-    await flush(steady.flat())
-    expect(await score()).toMatchObject({ scored: 60 })
-    const spike: Point[] = Array.from({ length: 6 }, (_, i) => [at(58, i), 900])
+    const steady = steadyPoints(START, 400)
+    await store(1, steady)
+    await flush(steady)
+    expect(await score()).toMatchObject({ scored: 400 })
+    const spike = steady
+      .filter(([ts]) => ts >= at(390, 0) && ts < at(391, 0))
+      .map(([ts, value]): Point => [ts, value + 500])
     await store(2, spike)
     await flush(spike)
     const { scored, rescored } = await score()

@@ -3,7 +3,8 @@ import { partOfDatapoints, type WindowPart } from '../../telemetry/window-featur
 import type { Database } from '../database.ts'
 import { datapointsByWindow } from '../features/read-windows.ts'
 import type { Series } from '../metric-lookup.ts'
-import { supersedingRows } from '../replay/rebuild-windows.ts'
+import { standingRow } from '../replay/judge-window.ts'
+import { judgeWindows } from '../replay/rebuild-windows.ts'
 import { upsertSuperseding } from '../replay/replay-sql.ts'
 import { deleteMarks, type Mark, selectMarks } from './corrections-sql.ts'
 
@@ -20,7 +21,7 @@ export async function correctWindows(db: Database, series: Series): Promise<void
     const marks = await selectMarks(db, series, { after, limit: PAGE_MARKS })
     const last = marks.at(-1)
     if (last === undefined) return
-    const rows = await supersedingRows(db, series, await partsOf(db, series, marks))
+    const rows = await judgeWindows(db, series, await partsOf(db, series, marks), standingRow)
     if (rows.length > 0) await upsertSuperseding(db, series, rows)
     await deleteMarks(db, series, marks)
     after = last.windowStart
