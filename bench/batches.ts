@@ -1,7 +1,10 @@
 import { seededRandom } from '../telemetry/random.ts'
 
-/** How a batch says its datapoints; `datapoints-iso` is `datapoints` with ISO 8601 timestamps. */
-export type Shape = 'series' | 'datapoints' | 'datapoints-iso'
+/**
+ * How a batch says its datapoints. `datapoints-iso` is `datapoints` with ISO 8601 timestamps, `series-unrounded` is
+ * `series` with all the digits that a program prints of a double it has computed.
+ */
+export type Shape = 'series' | 'series-unrounded' | 'datapoints' | 'datapoints-iso'
 
 export interface BatchPlan {
   shape: Shape
@@ -29,14 +32,14 @@ export function batchText({ shape, series, points, gateway = 0, batchId }: Batch
   const values = Array.from({ length: series }, () => 20 + 60 * random())
   const next = (s: number) => {
     values[s] = values[s]! + random() - 0.5
-    return Math.round(values[s]! * 100) / 100
+    return shape === 'series-unrounded' ? values[s]! : Math.round(values[s]! * 100) / 100
   }
   const names = Array.from({ length: series }, (_, s) => ({
     ...{ device: deviceOf(s, gateway), metric: metricOf(s), unit: 'C' },
   }))
   const seconds = Array.from({ length: points }, (_, i) => start + i * 1000)
   const id = batchId === undefined ? {} : { batch_id: batchId }
-  if (shape === 'series') {
+  if (shape.startsWith('series')) {
     const list = names.map((name, s) => ({ ...name, points: seconds.map((ts) => [ts, next(s)]) }))
     return JSON.stringify({ ...id, series: list })
   }

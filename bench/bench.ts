@@ -10,6 +10,7 @@ import { parseLine, tableRow } from './report.ts'
 /** Each prints a line for itself, then those of its growth and variants. */
 const BENCHMARKS: Record<string, string> = {
   edge_cpu: './edge/edge-cpu.ts',
+  edge_stages: './edge/edge-stages.ts',
   ingest_rate: './rate/ingest-rate.ts',
   flush_rate: './flush/flush-rate.ts',
 }

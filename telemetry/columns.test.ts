@@ -7,9 +7,18 @@ const name = (i: number): SeriesName => ({ device: `d${i}`, metric: 'm', unit: n
 /** A datapoint in body order: which series, when, and whether it is to be skipped. */
 type Entry = [series: number, ts: number, skip: boolean]
 
-const entries = fc.array(fc.tuple(fc.nat(4), fc.integer({ min: -3, max: 3 }), fc.boolean()), {
+const inAnyOrder = fc.array(fc.tuple(fc.nat(4), fc.integer({ min: -3, max: 3 }), fc.boolean()), {
   maxLength: 40,
 })
+/** As most senders have it, but for an entry or so. */
+const nearlyInOrder = fc
+  .tuple(inAnyOrder, fc.nat(40), fc.tuple(fc.nat(4), fc.integer({ min: -3, max: 3 })))
+  .map(([list, at, [series, ts]]): Entry[] => {
+    const sorted = list.map(([s, time]): Entry => [s, time, false]).sort(([a, t], [b, u]) => a - b || t - u)
+    const unique = sorted.filter(([s, time], i) => s !== sorted[i - 1]?.[0] || time !== sorted[i - 1]?.[1])
+    return unique.toSpliced(at, 1, [series, ts, false])
+  })
+const entries = fc.oneof(inAnyOrder, nearlyInOrder)
 
 /** Values tell where they came from: they are the ordinals. */
 function bodyOf(list: Entry[]): BodyOrder {
@@ -21,11 +30,11 @@ function bodyOf(list: Entry[]): BodyOrder {
   }
 }
 
-const group = (list: Entry[]) =>
-  groupBySeries(
-    bodyOf(list),
-    Uint8Array.from(list, ([, , skip]) => Number(skip)),
-  )
+/** Without anything to skip, and in order, the columns are the body's own. */
+function group(list: Entry[]) {
+  const skip = Uint8Array.from(list, ([, , skip]) => Number(skip))
+  return groupBySeries(bodyOf(list), skip.includes(1) ? skip : undefined)
+}
 
 function rowsOf({ series, offsets, ts, values, ordinals }: Columns) {
   return series.flatMap(({ device }, s) =>

@@ -1,3 +1,4 @@
+import { decimalQuotient, POWERS_OF_TEN } from './decimal-quotient.ts'
 import { MAX_DATAPOINTS } from './parsed-batch.ts'
 
 /** The points of a batch's series, apart from the rest of its JSON. */
@@ -33,7 +34,6 @@ const [ZERO, NINE, MINUS, PLUS, POINT, LOWER_E, UPPER_E] = [0x30, 0x39, 0x2d, 0x
 const [POINTS, DATAPOINTS] = [new TextEncoder().encode('points'), new TextEncoder().encode('datapoints')]
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
 
-const POWERS_OF_TEN = Float64Array.from({ length: 10 }, (_, i) => 10 ** i)
 const MAX_NUMBER_LENGTH = 400
 /** A number that takes the long way costs more than `JSON.parse`; a text with so many of them is left to it. */
 const MAX_LONG_NUMBERS = 50
@@ -139,18 +139,26 @@ class PointCutter {
     }
     const point = this.#at
     let fractionDigits = 0
+    let low = 0
+    let lowDigits = 0
     if (json[point] === POINT) {
       this.#at += 1
       const fraction = this.#nineDigits()
       fractionDigits = this.#at - point - 1
-      digits = digits * POWERS_OF_TEN[fractionDigits]! + fraction
       if (fractionDigits === 0) return Number.NaN
+      digits = digits * POWERS_OF_TEN[fractionDigits]! + fraction
+      if (fractionDigits === 9) {
+        low = this.#nineDigits()
+        lowDigits = this.#at - point - 10
+      }
     }
     const malformed = point === first || (json[first] === ZERO && point > first + 1)
     // Rounding keeps order: had an earlier step left the safe integers, the last could not be back among them.
     const inexact = digits > Number.MAX_SAFE_INTEGER
     if (malformed || inexact || isNumberByte(json[this.#at]!)) return this.#longNumber(start)
-    const value = fractionDigits === 0 ? digits : digits / POWERS_OF_TEN[fractionDigits]!
+    let value = digits
+    if (lowDigits > 0) value = decimalQuotient(digits, low, lowDigits)
+    else if (fractionDigits > 0) value = digits / POWERS_OF_TEN[fractionDigits]!
     return first > start ? -value : value
   }
 

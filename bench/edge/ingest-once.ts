@@ -54,18 +54,29 @@ export function dropWindows({ windows }: ShardState): void {
 
 const random = seededRandom(1)
 
+/** What one ingest computes, in the product's order. */
+export const STAGES = ['hash', 'parse', 'judge', 'admit', 'windows'] as const
+export type Stage = (typeof STAGES)[number]
+
 /**
  * All that one ingest computes between the inflated body and the answer, in the Worker and in the shard, with
- * the product's own functions in the product's order: hash, decode, parse and validate, judge and group, route,
- * look for new series, admit (authorize, judge again, manifest entry, journal), add to the windows. Returns the
- * number of datapoints accepted.
+ * the product's own functions: hash; decode, parse and validate; judge, group and route; look for new series and
+ * admit (authorize, judge again, manifest entry, journal); add to the windows. Or all up to `last`.
  */
-export function ingestOnce(shard: ShardState, plain: Uint8Array, receivedAt: number): number {
+export function ingestOnce(
+  shard: ShardState,
+  plain: Uint8Array,
+  receivedAt: number,
+  last: Stage = 'windows',
+) {
   const sha256 = createHash('sha256').update(plain).digest()
+  if (last === 'hash') return sha256
   const batch = parseJsonBatch(plain)
+  if (last === 'parse') return batch
   const batchId = batch.batchId ?? `sha256-${sha256.toString('hex')}`
   const { columns, rejected } = judgeBatch(batch, receivedAt)
   homeShardOf(batch, SHARDS)
+  if (last === 'judge') return columns
   const request: AdmitRequest = {
     ...{ keyHash: KEY_HASH, batchId, sha256: new Uint8Array(sha256).buffer, archived: 'stored', receivedAt },
     ...{ bytes: plain.length, columns, rejected },
@@ -77,6 +88,5 @@ export function ingestOnce(shard: ShardState, plain: Uint8Array, receivedAt: num
   }
   const { accepted } = admit(db, grounds, request)
   if (accepted === undefined) throw new Error('the batch was not accepted')
-  applyAccepted(shard, request, accepted, random)
-  return accepted.columns.ts.length
+  return last === 'admit' ? accepted : applyAccepted(shard, request, accepted, random)
 }

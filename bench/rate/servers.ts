@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -16,6 +16,9 @@ import { makeKey, parseKey } from '../../worker/api-key.ts'
 const plan: Plan = {
   ...{ retentionDays: 35, seriesLimit: 100_000, shards: 1, rateLimit: null, allowedLatenessMs: 60_000 },
 }
+
+/** Where Linux has a file system in memory. */
+const IN_MEMORY = '/dev/shm'
 
 export interface Server {
   /** Where batches are posted. */
@@ -38,10 +41,13 @@ interface Control {
 
 /**
  * Starts the product's Worker as a local run does, and a bare one beside it. Neither has a queue consumer, so that
- * what is measured is accepting batches; and nothing needs a database.
+ * what is measured is accepting batches; and nothing needs a database. Neither serves assets: the local runtime would
+ * put two Workers of its own in front of the product's. And both keep their state in memory where that is possible:
+ * the local runtime stands still while it waits for a disk, once for R2 and once for the object, which is to measure
+ * the disk.
  */
 export async function startServers(tenants: number): Promise<Servers> {
-  const dir = mkdtempSync(path.join(tmpdir(), 'edgepulse-bench-'))
+  const dir = mkdtempSync(path.join(existsSync(IN_MEMORY) ? IN_MEMORY : tmpdir(), 'edgepulse-bench-'))
   const bindings = {
     ...{ ADMIN_TOKEN: 'bench', API_KEY_MAC_SECRET: 'bench', DATABASE_URL: 'postgresql://127.0.0.1:1/none' },
     ...{ WEBHOOK_SECRET_KEY: randomBytes(32).toString('base64'), RESEND_AFTER_MS: '3600000' },
@@ -55,9 +61,11 @@ export async function startServers(tenants: number): Promise<Servers> {
     ...{ bundle: bundleOf(dir), port, persistDir: path.join(dir, 'platform'), bindings },
     s3Credentials: { accessKeyId: 'bench', secretAccessKey: 'bench' },
   }
+  const options = miniflareOptions(runner)
+  Reflect.deleteProperty(options, 'assets')
   const product = new Miniflare(
     convertV4MiniflareOptions({
-      ...miniflareOptions(runner),
+      ...options,
       queueConsumers: {},
       handleStructuredLogs: () => {},
     }),

@@ -1,6 +1,7 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
 import { archiveKeyOf } from '../../telemetry/archived-batch.ts'
+import { batchMessage } from '../testing/consume.ts'
 import { admin, createKey, createTenant, request, seriesBatch, type TestTenant } from '../testing/tenant.ts'
 
 interface Answer {
@@ -85,6 +86,30 @@ describe('POST /v1/ingest', () => {
       )
     } finally {
       send.mockRestore()
+    }
+  })
+
+  it('sends one queue message for each of many batches that come at once, in few calls', async () => {
+    const tenant = await createTenant()
+    const ids = Array.from({ length: 40 }, (_, i) => `at-once-${i}`)
+    const queue = Object.getPrototypeOf(env.BATCHES)
+    const send = vi.spyOn(queue, 'send')
+    const sendBatch = vi.spyOn(queue, 'sendBatch')
+    const sent = () => [
+      ...send.mock.calls.map(([message]) => message),
+      ...sendBatch.mock.calls.flatMap(([list]) =>
+        Array.from(list as { body: unknown }[], ({ body }) => body),
+      ),
+    ]
+    const announced = () => sent().filter((message) => Object.hasOwn(message as object, 'batch_id'))
+    try {
+      await Promise.all(ids.map((id) => tenant.ingest(seriesBatch(id))))
+      const messages = ids.map((id) => batchMessage(tenant, id))
+      await vi.waitFor(() => expect(new Set(announced())).toEqual(new Set(messages)))
+      expect(announced()).toHaveLength(ids.length)
+      expect(send.mock.calls.length + sendBatch.mock.calls.length).toBeLessThan(ids.length)
+    } finally {
+      vi.restoreAllMocks()
     }
   })
 

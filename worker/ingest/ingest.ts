@@ -3,22 +3,23 @@ import { archiveKeyOf } from '../../telemetry/archived-batch.ts'
 import type { BatchFormat } from '../../telemetry/batch-format.ts'
 import type { ParsedKey } from '../api-key.ts'
 import type { AppEnv } from '../app-env.ts'
-import { errorFields, log } from '../log.ts'
+import { log } from '../log.ts'
 import { Problem } from '../problem.ts'
 import { keyOf, refusal } from '../tenant-auth.ts'
 import { withinDeadline } from '../within-deadline.ts'
 import { type Accepted, acceptBatch } from './accept-batch.ts'
+import { Announcer } from './announcer.ts'
 import { overBudget } from './batch-problems.ts'
 import { BodyBudget, costOf, type Lease } from './body-budget.ts'
 import { checkHeaders, readBody } from './read-body.ts'
 import { ShardHint } from './shard-hint.ts'
 
-const SEND_DEADLINE_MS = 1_500
 const AUTHORIZE_DEADLINE_MS = 2_000
 
 const shardHint = new ShardHint()
 /** Of this isolate. */
 const bodyBudget = new BodyBudget()
+const announcer = new Announcer()
 
 export type Ingested = Accepted & { r2Key: string }
 
@@ -53,7 +54,7 @@ async function ingestWithin(
     const body = await readBody(c.req.raw, checkHeaders(c.req.raw.headers, format.contentTypes), claim)
     const deps = { env, key, shardHint, now: Date.now, random: Math.random, uuid: () => crypto.randomUUID() }
     const accepted = await acceptBatch(deps, body, format)
-    return { ...accepted, r2Key: await announce(env, key.tenantId, accepted) }
+    return { ...accepted, r2Key: await announce(c, key.tenantId, accepted) }
   } catch (error) {
     throw await tellAuthorized(c, key, error)
   }
@@ -74,24 +75,18 @@ async function tellAuthorized(
 }
 
 /** Returns the batch's place in the archive. */
-async function announce(env: Env, tenant_id: string, { batchId, reply }: Accepted): Promise<string> {
+async function announce(
+  c: Context<AppEnv>,
+  tenant_id: string,
+  { batchId, reply }: Accepted,
+): Promise<string> {
   const { figures, outcome } = reply
   const message = { tenant_id, batch_id: batchId, r2_key: archiveKeyOf(tenant_id, batchId) }
-  if (outcome === 'accepted') await send(env, message)
+  if (outcome === 'accepted') {
+    const waitUntil = (work: Promise<void>) => c.executionCtx.waitUntil(work)
+    await announcer.announce(message, { queue: c.env.BATCHES, now: Date.now, waitUntil })
+  }
   const counts = { datapoints: figures.datapoints, rejected: figures.rejected.length }
   log('info', 'ingest', { tenant_id, batch_id: batchId, status: outcome, ...counts })
   return message.r2_key
-}
-
-/** Should this fail, the shard's outbox sends the message later: the batch is accepted all the same. */
-async function send(
-  env: Env,
-  message: { tenant_id: string; batch_id: string; r2_key: string },
-): Promise<void> {
-  try {
-    await withinDeadline(env.BATCHES.send(message), SEND_DEADLINE_MS)
-  } catch (error) {
-    const { tenant_id, batch_id } = message
-    log('warn', 'queue_send_failed', { tenant_id, batch_id, ...errorFields(error) })
-  }
 }
