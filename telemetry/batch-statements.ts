@@ -1,4 +1,5 @@
 import type { BatchRows, LoadedBatch } from './batch-rows.ts'
+import { SUPERSEDING_SHARD } from './superseding-part.ts'
 import { WINDOW_MS } from './window.ts'
 
 /*
@@ -147,17 +148,30 @@ export function markCorrected(batchIds: string[], ...rows: DatapointRows): State
 
 const WINDOW_START = (ts: string) => TO_INSTANT(`(${ts} - ${ts} % ${WINDOW_MS})`)
 
+/** Windows as `metric`, an index into the ids that come with them, and `windowStart`. */
+type Windows = BatchRows['repeated']
+
 /** Marks windows of which the batches of this transaction themselves brought a timestamp more than once. */
-export function markRepeated(
-  tenantId: string,
-  metricIds: string[],
-  { metric, windowStart }: BatchRows['repeated'],
-  batchIds: string[],
-): Statement {
+export const markRepeated = (...windows: WindowRows) => markWindows('true', ...windows)
+
+/**
+ * Marks windows that this transaction brings datapoints of and that have a row which supersedes their parts: it does
+ * not count these, and parts may have come before them.
+ */
+export const markSuperseded = (...windows: WindowRows) =>
+  markWindows(
+    `exists (select from window_aggregates a where a.tenant_id = $1 and a.metric_id = ($2::uuid[])[w.metric + 1]
+       and a.window_start = ${TO_INSTANT('w.start')} and a.shard = ${SUPERSEDING_SHARD})`,
+    ...windows,
+  )
+
+type WindowRows = [tenantId: string, batchIds: string[], metricIds: string[], windows: Windows]
+
+function markWindows(condition: string, ...[tenantId, batchIds, metricIds, windows]: WindowRows): Statement {
   return {
-    text: MARK(`select ($2::uuid[])[r.metric + 1] as metric_id, ${TO_INSTANT('r.window_start')} as window_start
-       from unnest($3::int4[], $4::int8[]) as r (metric, window_start) where ${ANY_IS_NEW('$5::text[]')}`),
-    values: [tenantId, ...[metricIds, metric, windowStart].map(arrayText), batchIds],
+    text: MARK(`select ($2::uuid[])[w.metric + 1] as metric_id, ${TO_INSTANT('w.start')} as window_start
+       from unnest($3::int4[], $4::int8[]) as w (metric, start) where ${condition} and ${ANY_IS_NEW('$5::text[]')}`),
+    values: [tenantId, ...[metricIds, windows.metric, windows.windowStart].map(arrayText), batchIds],
   }
 }
 

@@ -5,12 +5,14 @@ import {
   insertMissingDatapoints,
   markCorrected,
   markRepeated,
+  markSuperseded,
   replaceDatapoints,
   type Statement,
   upsertDevices,
   upsertMetrics,
 } from './batch-statements.ts'
 import { MAX_TRANSACTION_BYTES, type Portion, portionsOf, type Slice } from './portions.ts'
+import { windowStartOf } from './window.ts'
 
 /*
  * The transactions that store batches of one tenant, in order: one, unless they are too large for it. The rows of
@@ -27,11 +29,17 @@ export function* newBatchTransactions(
   persistedAt: number,
 ): Generator<Statement[]> {
   const rows = batchRows(tenantId, batches)
+  const batchIds = batches.map(({ batchId }) => batchId)
   const portions = portionsOf(rows)
   for (const [i, portion] of portions.entries()) {
-    const insert = datapointsOf(rows, portion).map((datapoints) => insertDatapoints(tenantId, ...datapoints))
+    const datapoints = datapointsOf(rows, portion)
     const last = i < portions.length - 1 ? [] : lastStatements(tenantId, rows, batches, persistedAt)
-    yield [...insert, ...metadataStatements(tenantId, rows, portion), ...last]
+    yield [
+      ...datapoints.map((all) => insertDatapoints(tenantId, ...all)),
+      ...metadataStatements(tenantId, rows, portion),
+      ...datapoints.map(([ids, columns]) => markSuperseded(tenantId, batchIds, ids, windowsOf(columns))),
+      ...last,
+    ]
   }
 }
 
@@ -51,6 +59,7 @@ export function* batchTransactions(
       ...datapoints.map((all) => insertMissingDatapoints(tenantId, ...all)),
       ...metadataStatements(tenantId, rows, portion),
       ...datapoints.map((all) => markCorrected(batchIds, tenantId, ...all)),
+      ...datapoints.map(([ids, columns]) => markSuperseded(tenantId, batchIds, ids, windowsOf(columns))),
       ...datapoints.map((all) => replaceDatapoints(tenantId, ...all)),
       ...last,
     ]
@@ -71,7 +80,7 @@ function lastStatements(
   persistedAt: number,
 ): Statement[] {
   const batchIds = batches.map(({ batchId }) => batchId)
-  const marks = repeated.metric.length === 0 ? [] : [markRepeated(tenantId, metrics.id, repeated, batchIds)]
+  const marks = repeated.metric.length === 0 ? [] : [markRepeated(tenantId, batchIds, metrics.id, repeated)]
   return [...marks, insertBatches(tenantId, batches, persistedAt)]
 }
 
@@ -90,6 +99,19 @@ function datapointsOf({ metrics, datapoints }: BatchRows, portion: Portion) {
     version: datapoints.version.subarray(from, to),
   }
   return [[metrics.id.slice(first, last + 1), columns] as const]
+}
+
+/** The windows of datapoints, which are ordered by metric and time. */
+function windowsOf({ metric, ts }: BatchRows['datapoints']): BatchRows['repeated'] {
+  const windows: BatchRows['repeated'] = { metric: [], windowStart: [] }
+  for (let i = 0; i < ts.length; i += 1) {
+    const windowStart = windowStartOf(ts[i]!)
+    const isSame = windows.metric.at(-1) === metric[i] && windows.windowStart.at(-1) === windowStart
+    if (isSame) continue
+    windows.metric.push(metric[i]!)
+    windows.windowStart.push(windowStart)
+  }
+  return windows
 }
 
 function sliceDevices({ devices }: BatchRows, { from, to }: Slice): BatchRows['devices'] {

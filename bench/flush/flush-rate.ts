@@ -1,7 +1,7 @@
 // Datapoints/s through the consumer into `datapoints` ÷ by COPY of the same rows, and its growth. Prints a JSON object
 // a line; `bench.ts` runs it in a process of its own.
 import type pg from 'pg'
-import { medianOf } from '../statistics.ts'
+import { medianOf, rounded } from '../statistics.ts'
 import { type ConsumerStack, startConsumerStack, withDatabase } from './consumer-stack.ts'
 import { copyRows, createCopyTable, storedRows } from './copy-table.ts'
 import { Sender, type Traffic } from './sender.ts'
@@ -85,7 +85,6 @@ async function bytesOnDisk(client: pg.Client): Promise<Record<'stored' | 'copied
 }
 
 const tell = (line: object) => console.log(JSON.stringify(line))
-const rounded = (value: number) => Math.round(value * 1000) / 1000
 
 const stack = await startConsumerStack()
 const { rounds, bytes } = await withDatabase(stack.databaseUrl, (client) => measure(stack, client)).finally(

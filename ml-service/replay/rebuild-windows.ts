@@ -2,17 +2,11 @@ import type pg from 'pg'
 import { markDue } from '../../telemetry/batch-statements.ts'
 import { WINDOW_MS, windowStartOf } from '../../telemetry/window.ts'
 import { partOfDatapoints, type WindowPart } from '../../telemetry/window-features.ts'
-import { type Database, inTransaction } from '../database.ts'
+import { inTransaction } from '../database.ts'
 import { datapointsByWindow } from '../features/read-windows.ts'
 import { supersedingRow } from './judge-window.ts'
 import type { Range } from './plan-replay.ts'
-import {
-  type Frontier,
-  type SupersedingRow,
-  selectFrontiers,
-  selectWindowRows,
-  upsertSuperseding,
-} from './replay-sql.ts'
+import { type Frontier, selectFrontiers, selectWindowRows, upsertSuperseding } from './replay-sql.ts'
 
 /** How far event time runs past a window's end before its shard closes it. */
 const ALLOWED_LATENESS_MS = 60_000
@@ -91,27 +85,17 @@ async function supersede(
   metric: { tenantId: string; metricId: string },
   computed: WindowPart[],
 ): Promise<number> {
-  const rows = await judgeWindows(pool, metric, computed, supersedingRow)
+  const [first, last] = [computed[0], computed.at(-1)]
+  if (first === undefined || last === undefined) return 0
+  const within = { ...metric, from: first.windowStart, to: last.windowStart }
+  const found = Map.groupBy(await selectWindowRows(pool, within), ({ windowStart }) => windowStart)
+  const rows = computed
+    .map((part) => supersedingRow(found.get(part.windowStart) ?? [], part))
+    .filter((row) => row !== undefined)
   if (rows.length === 0) return 0
   await inTransaction(pool, async (db) => {
     await upsertSuperseding(db, metric, rows)
     await db.query(markDue(metric.tenantId, [metric.metricId]))
   })
   return rows.length
-}
-
-/** The rows that windows need, as `judge` tells of each, given what their datapoints come to, ascending. */
-export async function judgeWindows(
-  db: Database,
-  metric: { tenantId: string; metricId: string },
-  computed: WindowPart[],
-  judge: typeof supersedingRow,
-): Promise<SupersedingRow[]> {
-  const [first, last] = [computed[0], computed.at(-1)]
-  if (first === undefined || last === undefined) return []
-  const within = { ...metric, from: first.windowStart, to: last.windowStart }
-  const found = Map.groupBy(await selectWindowRows(db, within), ({ windowStart }) => windowStart)
-  return computed
-    .map((part) => judge(found.get(part.windowStart) ?? [], part))
-    .filter((row) => row !== undefined)
 }

@@ -4,8 +4,7 @@ import type { Database } from '../database.ts'
 import { datapointsByWindow } from '../features/read-windows.ts'
 import type { Series } from '../metric-lookup.ts'
 import { standingRow } from '../replay/judge-window.ts'
-import { judgeWindows } from '../replay/rebuild-windows.ts'
-import { upsertSuperseding } from '../replay/replay-sql.ts'
+import { selectWindowRows, upsertSuperseding } from '../replay/replay-sql.ts'
 import { deleteMarks, type Mark, selectMarks } from './corrections-sql.ts'
 
 /** Windows computed at once. */
@@ -21,11 +20,25 @@ export async function correctWindows(db: Database, series: Series): Promise<void
     const marks = await selectMarks(db, series, { after, limit: PAGE_MARKS })
     const last = marks.at(-1)
     if (last === undefined) return
-    const rows = await judgeWindows(db, series, await partsOf(db, series, marks), standingRow)
-    if (rows.length > 0) await upsertSuperseding(db, series, rows)
+    await supersede(db, series, marks, { from: marks[0]!.windowStart, to: last.windowStart })
     await deleteMarks(db, series, marks)
     after = last.windowStart
   }
+}
+
+async function supersede(
+  db: Database,
+  series: Series,
+  marks: Mark[],
+  within: { from: number; to: number },
+): Promise<void> {
+  // The parts are read before the datapoints: of a part that comes in between the row will not know, which unsettles it.
+  const found = Map.groupBy(await selectWindowRows(db, { ...series, ...within }), (row) => row.windowStart)
+  const computed = await partsOf(db, series, marks)
+  const rows = computed
+    .map((part) => standingRow(found.get(part.windowStart) ?? [], part))
+    .filter((row) => row !== undefined)
+  if (rows.length > 0) await upsertSuperseding(db, series, rows)
 }
 
 /** What the datapoints of the marked windows come to; nothing of those whose datapoints have expired. */

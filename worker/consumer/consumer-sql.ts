@@ -63,7 +63,7 @@ export function insertWindows(
 }
 
 /** A part that comes to a superseded window unsettles it: it is computed again. After `markDue`, as all who mark. */
-export function markSuperseded(sql: Sql, tenantId: string, metricIds: string[], windows: FlushedWindow[]) {
+export function markUnsettled(sql: Sql, tenantId: string, metricIds: string[], windows: FlushedWindow[]) {
   return sql.query(
     `insert into corrected_windows (tenant_id, metric_id, window_start)
      select distinct $1::uuid, a.metric_id, a.window_start
