@@ -154,18 +154,24 @@ describe('correctWindows', () => {
         batches: fc.constant(batches),
         order: fc.shuffledSubarray([...batches.keys()], { minLength: batches.length }),
         again: fc.array(fc.nat(batches.length - 1), { maxLength: 2 }),
-        scoreAfter: fc.array(fc.boolean(), { minLength: 8, maxLength: 8 }),
+        partFirst: fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }),
+        scoreAfter: fc.array(fc.boolean(), { minLength: 10, maxLength: 10 }),
       }),
     )
     await fc.assert(
-      fc.asyncProperty(plan, async ({ batches, order, again, scoreAfter }) => {
+      fc.asyncProperty(plan, async ({ batches, order, again, partFirst, scoreAfter }) => {
         const { store, flush, score, windows, count } = await seeded()
         const pointsOf = (b: number) =>
           batches[b]!.map(([w, s]): Point => [at(w, s), b * 100 + w * 10 + s]).sort((x, y) => x[0] - y[0])
-        for (const [i, b] of [...order, ...again].entries()) {
-          await store(b + 1, pointsOf(b))
+        const stored = (b: number) => () => store(b + 1, pointsOf(b))
+        const flushed = (b: number) => () => flush(pointsOf(b)) // each batch of a closed window is a part of its own
+        const steps = [
+          ...order.flatMap((b, i) => (partFirst[i] ? [flushed(b), stored(b)] : [stored(b), flushed(b)])),
+          ...again.map(stored),
+        ]
+        for (const [i, step] of steps.entries()) {
+          await step()
           if (scoreAfter[i]) await score()
-          if (i < order.length) await flush(pointsOf(b)) // each batch of a closed window is a part of its own
         }
         await score()
         const last = new Map(batches.flatMap((_, b) => pointsOf(b)))
