@@ -1,3 +1,4 @@
+import { OPERATOR, scopedDatabase } from '../database.ts'
 import { log } from '../log.ts'
 import { applyRetention } from '../retention/apply-retention.ts'
 import { type ScoreDueDeps, scoreDue } from '../score/score-due.ts'
@@ -82,7 +83,7 @@ function deliveringPiece({ environment, pool, now }: CommandContext, counters: C
   const { post, close } = webhookPoster(environment.webhookAllowPrivate)
   return {
     piece: async () => {
-      const summary = await deliverDue({ db: pool, now, random: Math.random, webhookSecretKey, post })
+      const summary = await deliverDue({ pool, now, random: Math.random, webhookSecretKey, post })
       for (const outcome of ['delivered', 'retrying', 'failed'] as const) {
         counters.deliveries[outcome] += summary[outcome]
       }
@@ -97,8 +98,9 @@ async function dropExpired({ pool, now }: CommandContext, signal: AbortSignal): 
 }
 
 async function backlogOf({ pool, now }: CommandContext): Promise<Backlog> {
-  const { oldestSeconds } = await countDue(pool, [])
-  return { scoringSeconds: oldestSeconds, deliverySeconds: await oldestDueDeliverySeconds(pool, now()) }
+  const db = scopedDatabase(pool, OPERATOR)
+  const { oldestSeconds } = await countDue(db, [])
+  return { scoringSeconds: oldestSeconds, deliverySeconds: await oldestDueDeliverySeconds(db, now()) }
 }
 
 function backlogPiece(context: CommandContext, { deliveries }: Counters): () => Promise<void> {

@@ -36,7 +36,7 @@ async function store(tenant: SeededTenant, receivedAt: number, points: Point[]):
   const batch: LoadedBatch = { batchId, r2Key: 'k', shard: 0, receivedAt, rejected: 0, columns }
   const runAll = async (transactions: typeof batchTransactions) => {
     for (const statements of transactions(tenant.tenantId, [batch], 1)) {
-      await inTransaction(pool, async (db) => {
+      await inTransaction(pool, tenant, async (db) => {
         for (const statement of statements) await db.query(statement)
       })
     }
@@ -56,7 +56,9 @@ async function seeded() {
     flush: (points: Point[]) => tenant.write(series, points),
     score: async () => {
       const now = START + 1000 * WINDOW_MS
-      const done = await inTransaction(pool, (db) => scoreSeries(db, { store: artefacts, now }, series))
+      const done = await inTransaction(pool, series, (db) =>
+        scoreSeries(db, { store: artefacts, now }, series),
+      )
       return done.summary
     },
     windows: async () => {

@@ -1,5 +1,5 @@
 import { NeonDbError } from '@neondatabase/serverless'
-import type { Sql } from '../../durable-objects/connect-database.ts'
+import { become, ofTenant, type Sql } from '../../durable-objects/connect-database.ts'
 import type { LoadedBatch } from '../../telemetry/batch-rows.ts'
 import type { Statement } from '../../telemetry/batch-statements.ts'
 import { batchTransactions, newBatchTransactions } from '../../telemetry/batch-transactions.ts'
@@ -16,7 +16,8 @@ export async function storeBatches(
 ): Promise<void> {
   const runAll = async (transactions: Iterable<Statement[]>) => {
     for (const statements of transactions) {
-      await sql.transaction(statements.map(({ text, values }) => sql.query(text, values)))
+      const queries = statements.map(({ text, values }) => sql.query(text, values))
+      await sql.transaction([become(sql, ofTenant(tenantId)), ...queries])
     }
   }
   await persist(() =>
