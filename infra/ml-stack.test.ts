@@ -85,7 +85,7 @@ test('all due metrics are scored every hour', () => {
 
 test('what is past its retention is dropped every day', () => {
   template.hasResourceProperties('AWS::Scheduler::Schedule', {
-    ScheduleExpression: 'cron(35 2 * * ? *)',
+    ScheduleExpression: 'cron(15 0 * * ? *)',
     Target: Match.objectLike({ Input: '{"containerOverrides":[{"name":"ml","command":["retention"]}]}' }),
   })
 })

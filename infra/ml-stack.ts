@@ -28,7 +28,7 @@ export class MlStack extends Stack {
     })
     new MlSchedule(this, 'Retention', {
       ...{ cluster, task, securityGroup },
-      schedule: ScheduleExpression.cron({ minute: '35', hour: '2', timeZone: TimeZone.ETC_UTC }),
+      schedule: ScheduleExpression.cron({ minute: '15', hour: '0', timeZone: TimeZone.ETC_UTC }),
       command: ['retention'],
     })
   }

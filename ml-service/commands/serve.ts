@@ -1,5 +1,8 @@
+import { DAY_MS } from '../../telemetry/retention-periods.ts'
 import { log } from '../log.ts'
 import { applyRetention } from '../retention/apply-retention.ts'
+import { COUNTED_ROWS } from '../retention/empty-default.ts'
+import { countDefault, selectDays } from '../retention/retention-sql.ts'
 import { type ScoreDueDeps, scoreDue } from '../score/score-due.ts'
 import { countDue } from '../score/scores-sql.ts'
 import { type Backlog, type Counters, newCounters, prometheusText } from '../serve/counters.ts'
@@ -14,7 +17,8 @@ import { webhookPoster } from '../webhooks/webhook-poster.ts'
 import { type Command, type CommandContext, type Options, optional } from './command.ts'
 
 const POLL_MS = 1000
-const DAY_MS = 86_400_000
+const RETENTION_POLL_MS = 60_000
+const RETENTION_AFTER_MIDNIGHT_MS = 10 * 60_000
 
 /**
  * The service: scores and delivers what becomes due, drops daily what is past its retention, and answers on
@@ -39,7 +43,11 @@ export const serve: Command = async (context, options) => {
   await Promise.all([
     loop({ name: 'scoring', pauseMs: POLL_MS, piece: score }, outage, signal),
     loop({ name: 'delivering', pauseMs: POLL_MS, piece: delivering.piece }, outage, signal),
-    loop({ name: 'retention', pauseMs: DAY_MS, piece: () => dropExpired(context, signal) }, outage, signal),
+    loop(
+      { name: 'retention', pauseMs: RETENTION_POLL_MS, piece: retentionPiece(context, signal) },
+      outage,
+      signal,
+    ),
   ])
   await status.stop()
   await delivering.close()
@@ -88,14 +96,27 @@ function deliveringPiece({ environment, pool, now }: CommandContext, counters: C
   }
 }
 
-async function dropExpired({ pool, now }: CommandContext, signal: AbortSignal): Promise<void> {
-  const { deleted, ...partitions } = await applyRetention(pool, now(), () => signal.aborted)
-  log('info', 'retention applied', { ...deleted, ...partitions })
+/** Once at the start, then soon after every midnight UTC: what a day has just left behind goes with it as a whole. */
+function retentionPiece({ pool, now }: CommandContext, signal: AbortSignal): () => Promise<void> {
+  let dueAt = Number.NEGATIVE_INFINITY
+  return async () => {
+    const started = now()
+    if (started < dueAt) return
+    const { deleted, ...days } = await applyRetention(pool, started, { stopped: () => signal.aborted })
+    log('info', 'retention applied', { ...deleted, ...days })
+    dueAt = (Math.floor(started / DAY_MS) + 1) * DAY_MS + RETENTION_AFTER_MIDNIGHT_MS
+  }
 }
 
 async function backlogOf({ pool, now }: CommandContext): Promise<Backlog> {
   const { oldestSeconds } = await countDue(pool, [])
-  return { scoringSeconds: oldestSeconds, deliverySeconds: await oldestDueDeliverySeconds(pool, now()) }
+  const newestDay = (await selectDays(pool)).at(-1) ?? 0
+  return {
+    scoringSeconds: oldestSeconds,
+    deliverySeconds: await oldestDueDeliverySeconds(pool, now()),
+    defaultRows: await countDefault(pool, COUNTED_ROWS),
+    daysAhead: Math.max(0, Math.floor((newestDay + DAY_MS - now()) / DAY_MS)),
+  }
 }
 
 /** `--every` in milliseconds; 300 s unless given. */

@@ -165,6 +165,9 @@ const changeTenant = operation(
     }
     const db = database(c.env)
     if (plan.retentionDays !== undefined) await query(ensurePartitions(db, plan.retentionDays))
+    // Postgres keeps at least what the door lets in: a retention run in between would delete what was just accepted.
+    if (plan.retentionDays !== undefined && plan.retentionDays > found.retentionDays)
+      await query(updateTenant(db, id, { retentionDays: plan.retentionDays }))
     await withinDeadline(controlOf(c, id).update({ plan, ...(change.state && { state: change.state }) }))
     const { allowedLatenessMs: _, ...columns } = plan
     if (Object.keys(columns).length === 0 && change.state === undefined)
