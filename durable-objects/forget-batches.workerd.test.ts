@@ -64,7 +64,7 @@ async function known(tenant: TestTenant) {
   const raw = await env.ARCHIVE.list({ prefix: `raw/${tenant.id}/` })
   const manifests = await env.ARCHIVE.list({ prefix: `manifest/${tenant.id}/` })
   return {
-    rows: rows.map(({ at }) => Math.round((NOW - at) / DAY_MS)),
+    rows: rows.map(({ at }) => Math.abs(Math.round((NOW - at) / DAY_MS))),
     objects: raw.objects.map(({ key }) => Number(key.split('/b')[1])).sort((a, b) => b - a),
     manifests: manifests.objects.map(({ key }) => key.split('/')[2]),
   }

@@ -145,7 +145,8 @@ begin
   return null;
 end $$;
 
--- Prepares the copy: the days from_day..to_day that have no partition, and a default one. One that was begun goes on.
+-- Prepares the copy: a default partition, and those of from_day..to_day that there are rows of. One that was begun goes
+-- on.
 -- Returns what finish_default_move wants to be told.
 create function begin_default_move(from_day date, to_day date) returns oid
 language plpgsql security definer set search_path = public, pg_temp set lock_timeout = '500ms' as $$
@@ -159,8 +160,9 @@ begin
   create table datapoints_moving (like datapoints including defaults including constraints including indexes)
     partition by range (ts);
   create table datapoints_moving_default partition of datapoints_moving default;
-  for d in select generate_series(from_day, to_day, interval '1 day')::date loop
-    continue when to_regclass(datapoint_partition(d)) is not null;
+  for d in select distinct (ts at time zone 'UTC')::date from datapoints_default
+    where ts >= day_start(from_day) and ts < day_start(to_day + 1) order by 1
+  loop
     -- The check spares attaching it a look at every row.
     execute format('create table %I partition of datapoints_moving (constraint one_day check (ts >= %L and ts < %L))
       for values from (%2$L) to (%3$L)', datapoint_partition(d), day_start(d), day_start(d + 1));

@@ -35,10 +35,11 @@ export async function makeDays(
 ): Promise<{ daysMade: number; daysMissing: number }> {
   const { pool } = run
   const before = await countMissing(pool, from, to)
-  await warnOfDefault(pool)
+  const rows = await countDefault(pool, COUNTED_ROWS)
+  if (rows > 0) warnOfDefault(rows)
   const ensure = () => despiteLocks(() => ensurePartitions(pool, from, to), run.pausesMs)
   await ensure()
-  if ((await countMissing(pool, from, to)) > 0 || (await isDefaultMoving(pool))) {
+  if ((rows > 0 && (await countMissing(pool, from, to)) > 0) || (await isDefaultMoving(pool))) {
     await moveDefault(run, from, to)
     await ensure()
   }
@@ -46,9 +47,7 @@ export async function makeDays(
   return { daysMade: before - daysMissing, daysMissing }
 }
 
-async function warnOfDefault(pool: pg.Pool): Promise<void> {
-  const rows = await countDefault(pool, COUNTED_ROWS)
-  if (rows === 0) return
+function warnOfDefault(rows: number): void {
   const counted = rows === COUNTED_ROWS ? { rows_at_least: rows } : { rows }
   log('warn', 'datapoints lie in the default partition: their days had no partition when they came', counted)
 }

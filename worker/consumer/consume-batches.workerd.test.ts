@@ -102,8 +102,12 @@ describe('the consumer of edgepulse-batches', () => {
       ...{ batch_id, series: [{ device: 'd', metric: 'm', points: [[at, 1]] }] },
     })
     await withoutQueue(() => tenant.ingest(batch('inside', ts)))
-    await sql.query(`drop table if exists datapoints_${new Date(ts).toISOString().slice(0, 10).replaceAll('-', '')}`)
-    expect(await consume('edgepulse-batches', [batchMessage(tenant, 'inside')])).toMatchObject({ acked: ['m0'] })
+    await sql.query(
+      `drop table if exists datapoints_${new Date(ts).toISOString().slice(0, 10).replaceAll('-', '')}`,
+    )
+    expect(await consume('edgepulse-batches', [batchMessage(tenant, 'inside')])).toMatchObject({
+      acked: ['m0'],
+    })
     expect(await rowsOf(tenant)).toMatchObject({ batches: 1, datapoints: 1 })
     expect(await (await tenant.get('/v1/batches/inside')).json()).toMatchObject({ status: 'persisted' })
     const beyond = await tenant.ingest(batch('beyond', ts - 10_000))
