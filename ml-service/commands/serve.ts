@@ -19,6 +19,8 @@ import { type Command, type CommandContext, type Options, optional } from './com
 const POLL_MS = 1000
 const RETENTION_POLL_MS = 60_000
 const RETENTION_AFTER_MIDNIGHT_MS = 10 * 60_000
+/** How often it tells its backlog in a line of the log, which infra/ makes metrics of. */
+const BACKLOG_MS = 60_000
 
 /**
  * The service: scores and delivers what becomes due, drops daily what is past its retention, and answers on
@@ -48,6 +50,7 @@ export const serve: Command = async (context, options) => {
       outage,
       signal,
     ),
+    loop({ name: 'backlog', pauseMs: BACKLOG_MS, piece: backlogPiece(context, counters) }, outage, signal),
   ])
   await status.stop()
   await delivering.close()
@@ -116,6 +119,18 @@ async function backlogOf({ pool, now }: CommandContext): Promise<Backlog> {
     deliverySeconds: await oldestDueDeliverySeconds(pool, now()),
     defaultRows: await countDefault(pool, COUNTED_ROWS),
     daysAhead: Math.max(0, Math.floor((newestDay + DAY_MS - now()) / DAY_MS)),
+  }
+}
+
+function backlogPiece(context: CommandContext, { deliveries }: Counters): () => Promise<void> {
+  let told = 0
+  return async () => {
+    const { scoringSeconds, deliverySeconds, defaultRows, daysAhead } = await backlogOf(context)
+    const { failed } = deliveries
+    const ages = { scoring_seconds: scoringSeconds, delivery_seconds: deliverySeconds }
+    const partitions = { default_partition_rows: defaultRows, partition_days_ahead: daysAhead }
+    log('info', 'backlog', { ...ages, deliveries_failed: failed - told, ...partitions })
+    told = failed
   }
 }
 
