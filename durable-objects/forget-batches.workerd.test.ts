@@ -28,11 +28,12 @@ async function sentDaysAgo(tenant: TestTenant, days: number, batchId = `b${days}
   }
 }
 
-/** All that the shard has was stored as soon as it came. */
-const stored = (tenant: TestTenant) =>
+/** All that the shard has was stored as soon as it came; in one step, for its alarm may ring. */
+const stored = (tenant: TestTenant, but: (sql: SqlStorage) => void = () => {}) =>
   runInDurableObject(shardOf(tenant), (_, { storage }) => {
     storage.sql.exec('update batches set persisted_at = received_at, error = null, next_send_at = null')
     storage.sql.exec('delete from outbox')
+    but(storage.sql)
   })
 
 /** The shard's daily sweep, from beginning to end. */
@@ -101,9 +102,7 @@ describe('forgetting', () => {
   it('leaves a batch that is not settled, or was not for long, with its object and its manifest', async () => {
     const tenant = await createTenant({ plan: { retention_days: 1 } })
     for (const ago of [10, 9, 8]) await sentDaysAgo(tenant, ago)
-    await stored(tenant)
-    await runInDurableObject(shardOf(tenant), (_, { storage }) => {
-      const { sql } = storage
+    await stored(tenant, (sql) => {
       sql.exec('update batches set persisted_at = null where received_at = ?', NOW - 10 * DAY_MS)
       sql.exec(
         'update batches set persisted_at = ? where received_at = ?',
@@ -114,7 +113,10 @@ describe('forgetting', () => {
     await sweep(tenant)
     await expectKnown(tenant, [10, 9])
     await runInDurableObject(shardOf(tenant), (_, { storage }) => {
-      storage.sql.exec(`update batches set error = 'given up' where persisted_at is null`)
+      storage.sql.exec(
+        `update batches set error = 'given up', persisted_at = null where received_at = ?`,
+        NOW - 10 * DAY_MS,
+      )
     })
     await sweep(tenant)
     await expectKnown(tenant, [9])
@@ -184,7 +186,7 @@ describe('forgetting', () => {
         windows: [
           {
             ...{
-              name: { device: 'd', metric: 'm' },
+              name: { device: 'd', metric: 'm', unit: null },
               windowStart,
               part: 1,
               count: 1,
