@@ -19,6 +19,8 @@ import { type Command, type CommandContext, type Options, optional } from './com
 const POLL_MS = 1000
 const RETENTION_POLL_MS = 60_000
 const RETENTION_AFTER_MIDNIGHT_MS = 10 * 60_000
+/** When days were in use all the time. */
+const RETENTION_AGAIN_MS = 3_600_000
 /** How often it tells its backlog in a line of the log, which infra/ makes metrics of. */
 const BACKLOG_MS = 60_000
 
@@ -107,7 +109,8 @@ function retentionPiece({ pool, now }: CommandContext, signal: AbortSignal): () 
     if (started < dueAt) return
     const { deleted, ...days } = await applyRetention(pool, started, { stopped: () => signal.aborted })
     log('info', 'retention applied', { ...deleted, ...days })
-    dueAt = (Math.floor(started / DAY_MS) + 1) * DAY_MS + RETENTION_AFTER_MIDNIGHT_MS
+    const tomorrow = (Math.floor(started / DAY_MS) + 1) * DAY_MS + RETENTION_AFTER_MIDNIGHT_MS
+    dueAt = days.daysPostponed + days.daysMissing > 0 ? started + RETENTION_AGAIN_MS : tomorrow
   }
 }
 

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { createInterface } from 'node:readline'
 import { describe, expect, it } from 'vitest'
 import { DAY_MS, dataKeptFrom } from '../../telemetry/retention-periods.ts'
+import type { Series } from '../metric-lookup.ts'
 import { dateOf, EmptyDatabase } from '../test/empty-database.ts'
 import { runCli, startCli } from '../test/run-cli.ts'
 import { addEndpoint, addRule } from '../test/seed-alerting.ts'
@@ -23,8 +24,6 @@ async function seedFortyDays(retentionDays: number, now = NOW) {
   const points = Array.from({ length: 40 * 24 }, (_, i): Point => [now - HOUR_MS / 2 - i * HOUR_MS, i])
   await tenant.write(series, points, { datapoints: true })
   const of = [tenant.tenantId, series.metricId]
-  const { id: endpointId } = await addEndpoint(database.pool, tenant.tenantId, 'https://example.com')
-  const ruleId = await addRule(database.pool, tenant.tenantId)
   await database.pool.query(
     `insert into anomaly_scores (tenant_id, metric_id, window_start, window_end, score, onset_score, state, scored_at)
      select tenant_id, metric_id, window_start, window_start + interval '300 s', 0, 0, 'learning', window_start
@@ -47,6 +46,22 @@ async function seedFortyDays(retentionDays: number, now = NOW) {
      select tenant_id, body->>'batch_id', 'k', 'failed' from dead_letters where tenant_id = $1`,
     [tenant.tenantId],
   )
+  await seedFixedPeriods(series, now)
+  const dataFrom = dataKeptFrom(retentionDays, now)
+  const batchesFrom = now - (retentionDays + 1) * DAY_MS
+  const times = points.map(([ts]) => ts).sort((a, b) => a - b)
+  return {
+    tenant,
+    now,
+    data: times.filter((ts) => ts >= dataFrom),
+    batches: times.filter((ts) => ts >= batchesFrom),
+  }
+}
+
+/** One row on either side of every period that is not the plan's, and one that stays however old. */
+async function seedFixedPeriods({ tenantId, metricId }: Series, now: number): Promise<void> {
+  const { id: endpointId } = await addEndpoint(database.pool, tenantId, 'https://example.com')
+  const ruleId = await addRule(database.pool, tenantId)
   for (const [days, state] of [
     [399, 'resolved'],
     [401, 'resolved'],
@@ -55,7 +70,7 @@ async function seedFortyDays(retentionDays: number, now = NOW) {
     await database.pool.query(
       `insert into alert_events (tenant_id, id, rule_id, metric_id, window_end, score, threshold, state, opened_at)
        values ($1, $2, $3, $4, $5, 2, 1, $6, $5)`,
-      [tenant.tenantId, randomUUID(), ruleId, series.metricId, new Date(now - days * DAY_MS), state],
+      [tenantId, randomUUID(), ruleId, metricId, new Date(now - days * DAY_MS), state],
     )
   }
   for (const [days, state] of [
@@ -66,23 +81,14 @@ async function seedFortyDays(retentionDays: number, now = NOW) {
     await database.pool.query(
       `insert into webhook_deliveries (tenant_id, id, webhook_id, event_key, type, body, state, created_at)
        values ($1, $2, $3, $4, 'webhook.test', '{}', $5, $6)`,
-      [tenant.tenantId, randomUUID(), endpointId, state, state, new Date(now - days * DAY_MS)],
+      [tenantId, randomUUID(), endpointId, state, state, new Date(now - days * DAY_MS)],
     )
   }
   for (const days of [0, 799, 801]) {
     await database.pool.query('insert into usage_daily (tenant_id, day) values ($1, $2)', [
-      tenant.tenantId,
+      tenantId,
       dateOf(now - days * DAY_MS),
     ])
-  }
-  const dataFrom = dataKeptFrom(retentionDays, now)
-  const batchesFrom = now - (retentionDays + 1) * DAY_MS
-  const times = points.map(([ts]) => ts).sort((a, b) => a - b)
-  return {
-    tenant,
-    now,
-    data: times.filter((ts) => ts >= dataFrom),
-    batches: times.filter((ts) => ts >= batchesFrom),
   }
 }
 
