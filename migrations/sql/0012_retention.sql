@@ -236,5 +236,7 @@ do $$ begin
     grant execute on function default_partition_rows, ensure_datapoint_partitions, empty_datapoint_day,
       drop_datapoint_day, datapoint_tenants, delete_expired_datapoints, begin_default_move, copy_default_datapoints,
       finish_default_move to edgepulse_operator;
+    grant delete on dead_letters to edgepulse_operator;
+    grant select, update, delete on dead_letters to edgepulse_ml;
   end if;
 end $$;

@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import { DAY_MS, PARTITION_DAYS_AHEAD } from '../../telemetry/retention-periods.ts'
+import type { Database } from '../database.ts'
 import { log } from '../log.ts'
 import { type ClearedDays, clearDays, deleteFromDays } from './clear-days.ts'
 import { makeDays } from './empty-default.ts'
@@ -17,7 +18,8 @@ import {
 const CHUNK = 5_000
 
 export interface RetentionRun {
-  pool: pg.Pool
+  /** For what concerns days and all tenants. */
+  db: Database
   /** Every tenant's plan as the run began. */
   tenants: TenantRetention[]
   now: number
@@ -49,14 +51,14 @@ export async function applyRetention(
   { stopped = () => false, onChunk = () => {}, pausesMs }: RetentionOptions = {},
 ): Promise<RetentionSummary> {
   const tenants = await selectRetention(pool)
-  const run = { pool, tenants, now, stopped, onChunk, pausesMs }
+  const run = { db: pool, tenants, now, stopped, onChunk, pausesMs }
   const longest = Math.max(0, ...tenants.map(({ retentionDays }) => retentionDays))
   const today = Math.floor(now / DAY_MS) * DAY_MS
   const made = await makeDays(run, today - longest * DAY_MS, today + PARTITION_DAYS_AHEAD * DAY_MS)
   const days = await clearDays(run)
   const deleted: Deleted = { ...NOTHING, datapoints: await deleteFromDays(run) }
   for (const tenant of tenants) {
-    const ofTenant = await deleteOfTenant(run, tenant)
+    const ofTenant = await deleteOfTenant(pool, run, tenant)
     for (const [table, count] of entriesOf(ofTenant)) deleted[table] += count
   }
   deleted.dead_letters += await repeated(run, (limit) => deleteForeignLetters(pool, now, limit))
@@ -70,18 +72,22 @@ const NOTHING: Deleted = {
 
 const entriesOf = (deleted: Partial<Deleted>) => Object.entries(deleted) as [keyof Deleted, number][]
 
-async function deleteOfTenant(run: RetentionRun, tenant: TenantRetention): Promise<Partial<Deleted>> {
-  const { pool, now } = run
+async function deleteOfTenant(
+  db: Database,
+  run: RetentionRun,
+  tenant: TenantRetention,
+): Promise<Partial<Deleted>> {
+  const { now } = run
   const deleted: Partial<Deleted> = {}
   for (const table of EXPIRING_TABLES) {
     let from = '-infinity'
     deleted[table] = await repeated(run, async (limit) => {
-      const piece = await deleteExpired(pool, table, tenant, { now, from, limit })
+      const piece = await deleteExpired(db, table, tenant, { now, from, limit })
       from = piece.last ?? from
       return piece.deleted
     })
   }
-  deleted.dead_letters = await repeated(run, (limit) => deleteOldLetters(pool, tenant, { now, limit }))
+  deleted.dead_letters = await repeated(run, (limit) => deleteOldLetters(db, tenant, { now, limit }))
   const gone = entriesOf(deleted).filter(([, count]) => count > 0)
   if (gone.length > 0)
     log('info', 'deleted what is past its period', {

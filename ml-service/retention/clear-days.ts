@@ -39,14 +39,14 @@ export interface ClearedDays {
 
 /** Clears what is over as a whole: by the catalogue, not row by row. */
 export async function clearDays({
-  pool,
+  db,
   tenants,
   now,
   stopped,
   pausesMs,
 }: RetentionRun): Promise<ClearedDays> {
   const longest = Math.max(0, ...tenants.map(({ retentionDays }) => retentionDays))
-  const { drop, empty } = daysOver(await selectDays(pool), longest, now)
+  const { drop, empty } = daysOver(await selectDays(db), longest, now)
   const done: ClearedDays = { daysDropped: 0, daysEmptied: 0, daysPostponed: 0 }
   const clear = async (day: number, count: 'daysDropped' | 'daysEmptied', work: () => Promise<boolean>) => {
     if (stopped()) return
@@ -62,8 +62,8 @@ export async function clearDays({
       log('info', count === 'daysDropped' ? 'dropped a day' : 'emptied a day', { day: date })
     }
   }
-  for (const day of drop) await clear(day, 'daysDropped', () => dropDay(pool, day, now - QUEUE_LIFE_MS))
-  for (const day of empty) await clear(day, 'daysEmptied', () => emptyDay(pool, day, now))
+  for (const day of drop) await clear(day, 'daysDropped', () => dropDay(db, day, now - QUEUE_LIFE_MS))
+  for (const day of empty) await clear(day, 'daysEmptied', () => emptyDay(db, day, now))
   return done
 }
 
@@ -76,10 +76,10 @@ export async function deleteFromDays(run: RetentionRun): Promise<number> {
     ]),
   )
   const latest = Math.max(Number.NEGATIVE_INFINITY, ...[...keptFrom.values()].map(({ until }) => until))
-  const days: Day[] = (await selectDays(run.pool)).filter((day) => day < latest)
+  const days: Day[] = (await selectDays(run.db)).filter((day) => day < latest)
   let deleted = 0
   for (const day of [...days, undefined]) {
-    for (const tenantId of await unlessDropped(() => selectTenantsOf(run.pool, day), [])) {
+    for (const tenantId of await unlessDropped(() => selectTenantsOf(run.db, day), [])) {
       const tenant = keptFrom.get(tenantId) ?? {
         tenantId,
         retentionDays: undefined,
@@ -99,7 +99,7 @@ async function deleteOf(run: RetentionRun, day: Day, tenant: Kept): Promise<numb
   for (let after: DatapointKey | undefined = FIRST_KEY; after !== undefined && !run.stopped(); ) {
     const from: DatapointKey = after
     const chunk = await unlessDropped(
-      () => deleteDatapoints(run.pool, day, { ...tenant, after: from, limit: CHUNK }),
+      () => deleteDatapoints(run.db, day, { ...tenant, after: from, limit: CHUNK }),
       { deleted: 0, last: undefined },
     )
     deleted += chunk.deleted

@@ -1,5 +1,5 @@
-import type pg from 'pg'
 import { DAY_MS } from '../../telemetry/retention-periods.ts'
+import type { Database } from '../database.ts'
 import { log } from '../log.ts'
 import type { RetentionRun } from './apply-retention.ts'
 import { despiteLocks, unlessDropped } from './despite-locks.ts'
@@ -33,17 +33,17 @@ export async function makeDays(
   from: number,
   to: number,
 ): Promise<{ daysMade: number; daysMissing: number }> {
-  const { pool } = run
-  const before = await countMissing(pool, from, to)
-  const rows = await countDefault(pool, COUNTED_ROWS)
+  const { db } = run
+  const before = await countMissing(db, from, to)
+  const rows = await countDefault(db, COUNTED_ROWS)
   if (rows > 0) warnOfDefault(rows)
-  const ensure = () => despiteLocks(() => ensurePartitions(pool, from, to), run.pausesMs)
+  const ensure = () => despiteLocks(() => ensurePartitions(db, from, to), run.pausesMs)
   await ensure()
-  if ((rows > 0 && (await countMissing(pool, from, to)) > 0) || (await isDefaultMoving(pool))) {
+  if ((rows > 0 && (await countMissing(db, from, to)) > 0) || (await isDefaultMoving(db))) {
     await moveDefault(run, from, to)
     await ensure()
   }
-  const daysMissing = await countMissing(pool, from, to)
+  const daysMissing = await countMissing(db, from, to)
   return { daysMade: before - daysMissing, daysMissing }
 }
 
@@ -52,31 +52,31 @@ function warnOfDefault(rows: number): void {
   log('warn', 'datapoints lie in the default partition: their days had no partition when they came', counted)
 }
 
-async function countMissing(pool: pg.Pool, from: number, to: number): Promise<number> {
-  const there = (await selectDays(pool)).filter((day) => day >= from && day <= to)
+async function countMissing(db: Database, from: number, to: number): Promise<number> {
+  const there = (await selectDays(db)).filter((day) => day >= from && day <= to)
   return Math.floor((to - from) / DAY_MS) + 1 - there.length
 }
 
 /** Every step can be repeated: a run that was killed begins its copy again, and two runs make the same one. */
 async function moveDefault(
-  { pool, stopped, onChunk, pausesMs }: RetentionRun,
+  { db, stopped, onChunk, pausesMs }: RetentionRun,
   from: number,
   to: number,
 ): Promise<void> {
-  const move = await despiteLocks(() => beginDefaultMove(pool, from, to), pausesMs)
+  const move = await despiteLocks(() => beginDefaultMove(db, from, to), pausesMs)
   if (move === undefined) return
   for (let after: DefaultKey | undefined = FIRST_KEY; after !== undefined; ) {
     if (stopped()) return
     const behind: DefaultKey = after
     const copy = await despiteLocks(
-      () => unlessDropped(() => copyDefault(pool, behind, CHUNK), undefined),
+      () => unlessDropped(() => copyDefault(db, behind, CHUNK), undefined),
       pausesMs,
     )
     if (copy === undefined) return
     onChunk()
     after = copy.last
   }
-  const finished = await despiteLocks(() => finishDefaultMove(pool, move), pausesMs)
+  const finished = await despiteLocks(() => finishDefaultMove(db, move), pausesMs)
   if (finished === true) log('info', 'moved the datapoints of the default partition into days')
   if (finished === undefined) log('warn', 'the default partition is in use; the next run moves its rows')
 }
