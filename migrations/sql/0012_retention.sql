@@ -53,7 +53,7 @@ end $$;
 -- Whether no tenant keeps datapoints of a day any more at a time.
 create function is_day_over(day date, at timestamptz) returns boolean stable
   return day_start(day + 1)
-    <= at - (select coalesce(max(retention_days), 0) from tenants where state <> 'deleting') * interval '24 hours';
+    <= least(at, now()) - (select coalesce(max(retention_days), 0) from tenants where state <> 'deleting') * interval '24 hours';
 
 -- Takes all rows of a day that no tenant keeps at `at`, and leaves its partition for what may still be under way.
 -- Returns whether there were any.
@@ -105,7 +105,8 @@ end $$;
 
 -- Deletes at most at_most of a tenant's datapoints before `until` from one partition, in the order of their keys after
 -- (after_metric, after_ts), if the tenant keeps no more than `kept_days`; null: if there is no such tenant any more.
--- What a writer holds at the moment is passed over. Returns how many, and the last key.
+-- None that is younger than that, whatever `until` says. What a writer holds at the moment is passed over. Returns how
+-- many, and the last key.
 create function delete_expired_datapoints(day date, tenant uuid, kept_days integer, until timestamptz,
   after_metric uuid, after_ts timestamptz, at_most integer,
   out deleted integer, out last_metric uuid, out last_ts timestamptz)
@@ -122,7 +123,8 @@ begin
     select (select count(*) from gone), last.metric_id, last.ts
     from (select) as always left join (select metric_id, ts from doomed order by metric_id desc, ts desc limit 1) as last
       on true', datapoint_partition(day))
-    into deleted, last_metric, last_ts using tenant, kept_days, until, after_metric, after_ts, at_most;
+    into deleted, last_metric, last_ts
+    using tenant, kept_days, least(until, now() - kept_days * interval '24 hours'), after_metric, after_ts, at_most;
 end $$;
 
 -- Whether a move was begun and not finished.
@@ -230,13 +232,8 @@ select ensure_datapoint_partitions((now() at time zone 'UTC')::date, (now() at t
 revoke execute on function default_partition_rows, ensure_datapoint_partitions, empty_datapoint_day, drop_datapoint_day,
   datapoint_tenants, delete_expired_datapoints, begin_default_move, copy_default_datapoints, finish_default_move
   from public;
--- Where services work with roles of their own, it is the operator's that looks after all tenants.
-do $$ begin
-  if exists (select from pg_roles where rolname = 'edgepulse_operator') then
-    grant execute on function default_partition_rows, ensure_datapoint_partitions, empty_datapoint_day,
-      drop_datapoint_day, datapoint_tenants, delete_expired_datapoints, begin_default_move, copy_default_datapoints,
-      finish_default_move to edgepulse_operator;
-    grant delete on dead_letters to edgepulse_operator;
-    grant select, update, delete on dead_letters to edgepulse_ml;
-  end if;
-end $$;
+grant execute on function default_partition_rows, empty_datapoint_day, drop_datapoint_day, datapoint_tenants,
+  delete_expired_datapoints, begin_default_move, copy_default_datapoints, finish_default_move to edgepulse_operator;
+grant delete on dead_letters to edgepulse_operator;
+grant select, update, delete on dead_letters to edgepulse_ml;
+drop function drop_datapoint_partition(date);

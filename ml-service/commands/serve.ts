@@ -1,4 +1,5 @@
 import { DAY_MS } from '../../telemetry/retention-periods.ts'
+import { OPERATOR, scopedDatabase } from '../database.ts'
 import { log } from '../log.ts'
 import { applyRetention } from '../retention/apply-retention.ts'
 import { COUNTED_ROWS } from '../retention/empty-default.ts'
@@ -92,7 +93,7 @@ function deliveringPiece({ environment, pool, now }: CommandContext, counters: C
   const { post, close } = webhookPoster(environment.webhookAllowPrivate)
   return {
     piece: async () => {
-      const summary = await deliverDue({ db: pool, now, random: Math.random, webhookSecretKey, post })
+      const summary = await deliverDue({ pool, now, random: Math.random, webhookSecretKey, post })
       for (const outcome of ['delivered', 'retrying', 'failed'] as const) {
         counters.deliveries[outcome] += summary[outcome]
       }
@@ -115,12 +116,13 @@ function retentionPiece({ pool, now }: CommandContext, signal: AbortSignal): () 
 }
 
 async function backlogOf({ pool, now }: CommandContext): Promise<Backlog> {
-  const { oldestSeconds } = await countDue(pool, [])
-  const newestDay = (await selectDays(pool)).at(-1) ?? 0
+  const db = scopedDatabase(pool, OPERATOR)
+  const { oldestSeconds } = await countDue(db, [])
+  const newestDay = (await selectDays(db)).at(-1) ?? 0
   return {
     scoringSeconds: oldestSeconds,
-    deliverySeconds: await oldestDueDeliverySeconds(pool, now()),
-    defaultRows: await countDefault(pool, COUNTED_ROWS),
+    deliverySeconds: await oldestDueDeliverySeconds(db, now()),
+    defaultRows: await countDefault(db, COUNTED_ROWS),
     daysAhead: Math.max(0, Math.floor((newestDay + DAY_MS - now()) / DAY_MS)),
   }
 }

@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import { DAY_MS, PARTITION_DAYS_AHEAD } from '../../telemetry/retention-periods.ts'
-import type { Database } from '../database.ts'
+import { type Database, OPERATOR, scopedDatabase } from '../database.ts'
 import { log } from '../log.ts'
 import { type ClearedDays, clearDays, deleteFromDays } from './clear-days.ts'
 import { makeDays } from './empty-default.ts'
@@ -50,18 +50,19 @@ export async function applyRetention(
   now: number,
   { stopped = () => false, onChunk = () => {}, pausesMs }: RetentionOptions = {},
 ): Promise<RetentionSummary> {
-  const tenants = await selectRetention(pool)
-  const run = { db: pool, tenants, now, stopped, onChunk, pausesMs }
+  const db = scopedDatabase(pool, OPERATOR)
+  const tenants = await selectRetention(db)
+  const run = { db, tenants, now, stopped, onChunk, pausesMs }
   const longest = Math.max(0, ...tenants.map(({ retentionDays }) => retentionDays))
   const today = Math.floor(now / DAY_MS) * DAY_MS
   const made = await makeDays(run, today - longest * DAY_MS, today + PARTITION_DAYS_AHEAD * DAY_MS)
   const days = await clearDays(run)
   const deleted: Deleted = { ...NOTHING, datapoints: await deleteFromDays(run) }
   for (const tenant of tenants) {
-    const ofTenant = await deleteOfTenant(pool, run, tenant)
+    const ofTenant = await deleteOfTenant(scopedDatabase(pool, tenant), run, tenant)
     for (const [table, count] of entriesOf(ofTenant)) deleted[table] += count
   }
-  deleted.dead_letters += await repeated(run, (limit) => deleteForeignLetters(pool, now, limit))
+  deleted.dead_letters += await repeated(run, (limit) => deleteForeignLetters(db, now, limit))
   return { deleted, ...made, ...days }
 }
 

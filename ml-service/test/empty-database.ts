@@ -48,13 +48,12 @@ export class EmptyDatabase {
 
   /** The pool, for who runs one piece of work before each of its statements. */
   before(work: (sql: string) => Promise<void>): pg.Pool {
-    const query = async (text: string, values: unknown[]) => {
-      await work(text)
-      return this.pool.query(text, values)
-    }
-    return new Proxy(this.pool, {
-      get: (target, name) => (name === 'query' ? query : Reflect.get(target, name)),
-    })
+    const watched = (client: pg.PoolClient) =>
+      replaced(client, 'query', async (text: string, values?: unknown[]) => {
+        await work(text)
+        return client.query(text, values)
+      })
+    return replaced(this.pool, 'connect', async () => watched(await this.pool.connect()))
   }
 
   /** How many rows a table has. */
@@ -71,6 +70,15 @@ export class EmptyDatabase {
     return rows.map(({ at }) => at)
   }
 }
+
+const replaced = <T extends object>(object: T, method: keyof T, by: unknown): T =>
+  new Proxy(object, {
+    get: (target, name) => {
+      if (name === method) return by
+      const value = Reflect.get(target, name)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
 
 /** UTC. */
 export const dateOf = (ms: number) => new Date(ms).toISOString().slice(0, 10)
