@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import type { Command, Options } from './commands/command.ts'
 import { deliver } from './commands/deliver.ts'
 import { features } from './commands/features.ts'
+import { reencryptSecrets } from './commands/reencrypt-secrets.ts'
 import { replay } from './commands/replay.ts'
 import { retention } from './commands/retention.ts'
 import { score } from './commands/score.ts'
@@ -17,6 +18,7 @@ const COMMANDS: Record<string, { run: Command; options: string[]; flags: string[
   train: { run: train, options: ['tenant', 'metric', 'until'], flags: ['all'] },
   score: { run: score, options: ['tenant', 'metric', 'from', 'to'], flags: ['all'] },
   deliver: { run: deliver, options: [], flags: [] },
+  'reencrypt-secrets': { run: reencryptSecrets, options: [], flags: [] },
   retention: { run: retention, options: [], flags: [] },
   replay: { run: replay, options: ['tenant', 'from', 'to'], flags: [] },
   serve: { run: serve, options: ['every'], flags: [] },

@@ -12,6 +12,7 @@ const environmentSchema = v.object({
   DATABASE_URL: v.optional(v.string()),
   MODEL_DIR: v.optional(v.string()),
   WEBHOOK_SECRET_KEY: v.optional(v.string()),
+  WEBHOOK_SECRET_KEY_PREVIOUS: v.optional(v.string()),
   WEBHOOK_ALLOW_PRIVATE: v.optional(v.picklist(['0', '1'], 'must be 1 or unset'), '0'),
   ARCHIVE: v.optional(v.pipe(v.string(), v.regex(/^s3:\/\/[^/]+/, 'must be s3:// and the name of a bucket'))),
   S3_ENDPOINT: v.optional(v.pipe(v.string(), v.url('must be an http:// or https:// address'))),
@@ -27,7 +28,8 @@ const environmentSchema = v.object({
 export interface Environment {
   databaseUrl: () => string
   modelDir: () => string
-  webhookSecretKey: () => string
+  /** The key that seals webhook secrets, then the one before it where there is one. */
+  webhookSecretKeys: () => [string, ...string[]]
   archive: () => ArchiveSettings
   webhookAllowPrivate: boolean
   port: number
@@ -51,11 +53,13 @@ export function parseEnvironment(variables: Record<string, string | undefined>):
       return value
     }
   const archive = required('ARCHIVE', 's3:// and the bucket of the archive, or start the local stack first')
+  const webhookSecretKey = required('WEBHOOK_SECRET_KEY', 'the 32 bytes in base64 that open webhook secrets')
+  const previousKey = values.WEBHOOK_SECRET_KEY_PREVIOUS
   return {
     archive: () => archiveSettings(archive(), values),
     databaseUrl: required('DATABASE_URL', 'the Postgres to work on, or start the local stack first'),
     modelDir: required('MODEL_DIR', 'the folder that holds the model artefacts'),
-    webhookSecretKey: required('WEBHOOK_SECRET_KEY', 'the 32 bytes in base64 that open webhook secrets'),
+    webhookSecretKeys: () => [webhookSecretKey(), ...(previousKey === undefined ? [] : [previousKey])],
     webhookAllowPrivate: values.WEBHOOK_ALLOW_PRIVATE === '1',
     port: values.PORT,
   }

@@ -9,7 +9,9 @@ interface MetricKey {
 /** The enabled rules that watch this metric. */
 export async function selectRules(db: Database, { tenantId, metricId }: MetricKey): Promise<AlertRule[]> {
   const { rows } = await db.query<AlertRule>(
-    `select id, threshold, for_windows as "forWindows", cooldown_seconds * 1000::float8 as "cooldownMs"
+    `select id, threshold, for_windows as "forWindows", resolve_windows as "resolveWindows",
+       cooldown_seconds * 1000::float8 as "cooldownMs", direction, min_deviation as "minDeviation",
+       min_deviation_relative as "minDeviationRelative", max_age_seconds * 1000::float8 as "maxAgeMs"
      from alert_rules where tenant_id = $1 and (metric_id = $2 or metric_id is null) and enabled order by id`,
     [tenantId, metricId],
   )
@@ -20,6 +22,7 @@ interface CursorRow {
   ruleId: string
   lastWindowEnd: number
   aboveWindows: number
+  belowWindows: number
   openEventId: string | null
   closedAt: number | null
   sequence: number
@@ -43,7 +46,7 @@ export async function lockCursors(
   )
   const { rows } = await db.query<CursorRow>(
     `select rule_id as "ruleId", (extract(epoch from last_window_end) * 1000)::float8 as "lastWindowEnd",
-       above_windows as "aboveWindows", open_event_id as "openEventId",
+       above_windows as "aboveWindows", below_windows as "belowWindows", open_event_id as "openEventId",
        (extract(epoch from closed_at) * 1000)::float8 as "closedAt", sequence
      from alert_cursors where tenant_id = $1 and metric_id = $2 and rule_id = any($3)
      order by rule_id for update`,
@@ -64,8 +67,8 @@ export async function updateCursor(
   cursor: AlertCursor,
 ): Promise<void> {
   await db.query(
-    `update alert_cursors set last_window_end = $4, above_windows = $5, open_event_id = $6, closed_at = $7,
-       sequence = $8
+    `update alert_cursors set last_window_end = $4, above_windows = $5, below_windows = $6, open_event_id = $7,
+       closed_at = $8, sequence = $9
      where tenant_id = $1 and metric_id = $2 and rule_id = $3 and last_window_end < $4`,
     [
       tenantId,
@@ -73,6 +76,7 @@ export async function updateCursor(
       ruleId,
       new Date(cursor.lastWindowEnd),
       cursor.aboveWindows,
+      cursor.belowWindows,
       cursor.openEventId ?? null,
       cursor.closedAt === undefined ? null : new Date(cursor.closedAt),
       cursor.sequence,
@@ -93,13 +97,17 @@ export interface AlertEvent {
   openedAt: number
   resolvedAt: number | null
   dataMissingSince: number | null
+  acknowledgedAt: number | null
+  acknowledgementNote: string | null
+  /** Whether receivers were to hear that it opened: who did not shall not hear that it was resolved. */
+  announced: boolean
 }
 
 export async function insertEvent(db: Database, tenantId: string, event: AlertEvent): Promise<void> {
   await db.query(
     `insert into alert_events (tenant_id, id, rule_id, metric_id, window_end, score, threshold, reasons, state,
-       opened_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, 'open', $9) on conflict do nothing`,
+       opened_at, announced)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, 'open', $9, $10) on conflict do nothing`,
     [
       tenantId,
       event.id,
@@ -110,6 +118,7 @@ export async function insertEvent(db: Database, tenantId: string, event: AlertEv
       event.threshold,
       JSON.stringify(event.reasons),
       new Date(event.openedAt),
+      event.announced,
     ],
   )
 }
@@ -122,13 +131,53 @@ export async function resolveEvent(
   resolvedAt: number,
 ): Promise<AlertEvent | undefined> {
   const { rows } = await db.query<AlertEvent>(
-    `update alert_events set state = 'resolved', resolved_at = $3 where tenant_id = $1 and id = $2
+    `update alert_events set state = 'resolved', resolved_at = $3, data_missing_since = null
+     where tenant_id = $1 and id = $2
      returning id, rule_id as "ruleId", metric_id as "metricId",
        (extract(epoch from window_end) * 1000)::float8 as "windowEnd", score, threshold, reasons, state,
        (extract(epoch from opened_at) * 1000)::float8 as "openedAt",
        (extract(epoch from resolved_at) * 1000)::float8 as "resolvedAt",
-       (extract(epoch from data_missing_since) * 1000)::float8 as "dataMissingSince"`,
+       (extract(epoch from data_missing_since) * 1000)::float8 as "dataMissingSince",
+       (extract(epoch from acknowledged_at) * 1000)::float8 as "acknowledgedAt",
+       acknowledgement_note as "acknowledgementNote", announced`,
     [tenantId, id, new Date(resolvedAt)],
   )
   return rows[0]
+}
+
+/**
+ * Brings `data_missing_since` of the tenant's open alerts, or those of one metric, up to date: the end of the last window
+ * that had data, once nothing has come for 15 minutes and for three times the metric's usual pace; null otherwise.
+ * Returns how many changed.
+ */
+export async function updateDataMissing(
+  db: Database,
+  { tenantId, metricId }: { tenantId: string; metricId?: string },
+  now: number,
+): Promise<number> {
+  const { rowCount } = await db.query(
+    `with latest as (
+       select e.tenant_id, e.id, pace.usual,
+         greatest(pace.newest, date_bin('5 minutes', m.last_ts, 'epoch') + interval '5 minutes') as ended
+       from alert_events e join metrics m on m.tenant_id = e.tenant_id and m.id = e.metric_id,
+         lateral (
+           select max(window_end) as newest, percentile_cont(0.5) within group (order by since_before) as usual
+           from (
+             select window_end, window_end - lag(window_end) over (order by window_end) as since_before
+             from (select window_end from anomaly_scores where tenant_id = e.tenant_id and metric_id = e.metric_id
+                   order by window_end desc limit 13) as recent
+           ) as steps
+         ) as pace
+       where e.tenant_id = $1 and ($2::uuid is null or e.metric_id = $2) and e.state = 'open'
+     ), gaps as (
+       select tenant_id, id,
+         case when ended + greatest(interval '15 minutes', 3 * usual) < $3 then ended end as since
+       from latest
+     )
+     update alert_events e set data_missing_since = gaps.since
+     from gaps where e.tenant_id = gaps.tenant_id and e.id = gaps.id and e.state = 'open'
+       and e.data_missing_since is distinct from gaps.since`,
+    [tenantId, metricId ?? null, new Date(now)],
+  )
+  return rowCount ?? 0
 }

@@ -10,16 +10,20 @@ import {
   resolveEvent,
   selectRules,
   updateCursor,
+  updateDataMissing,
 } from './alerts-sql.ts'
+import type { Deviation } from './deviation.ts'
 import { type AlertCursor, type AlertEffect, type AlertRule, judgeAlert } from './judge-alert.ts'
 
-/** Older windows store their event but tell nobody: a replay or backfill floods no receiver. */
-const MAX_AGE_MS = 24 * 3600_000
+/** A scored window and how far it lies from what was expected. */
+export interface JudgedWindow extends Verdict {
+  deviation: Deviation | undefined
+}
 
 /** The rules of one metric while a run scores it; their cursors are locked until the transaction ends. */
 export interface RuleEvaluation {
   /** Judges newly scored windows, oldest first. */
-  judge(verdicts: Verdict[]): Promise<void>
+  judge(windows: JudgedWindow[]): Promise<void>
   /** Stores how far the rules came; returns how many alerts opened and resolved. */
   finish(): Promise<{ opened: number; resolved: number }>
 }
@@ -37,24 +41,26 @@ export async function startEvaluation(
     rules.length > 0 ? await lockCursors(db, series, ruleIds, scoredUntil) : new Map<string, AlertCursor>()
   const tally = { opened: 0, resolved: 0 }
 
-  async function judgeOne(rule: AlertRule, verdict: Verdict): Promise<void> {
+  async function judgeOne(rule: AlertRule, window: JudgedWindow): Promise<void> {
     const before = cursors.get(rule.id)
     if (before === undefined) return // deleted meanwhile
-    const { cursor, effect } = judgeAlert(before, { ...rule, metricId: series.metricId }, verdict)
+    const { cursor, effect } = judgeAlert(before, { ...rule, metricId: series.metricId }, window)
     cursors.set(rule.id, cursor)
     if (effect === undefined) return
     tally[effect.kind === 'open' ? 'opened' : 'resolved'] += 1
-    await carryOut(db, series, { rule, verdict, effect, now })
+    await carryOut(db, series, { rule, window, effect, now })
   }
 
   return {
-    judge: async (verdicts) => {
-      for (const verdict of verdicts) for (const rule of rules) await judgeOne(rule, verdict)
+    judge: async (windows) => {
+      for (const window of windows) for (const rule of rules) await judgeOne(rule, window)
     },
     finish: async () => {
       for (const [ruleId, cursor] of cursors) {
         if (Number.isFinite(cursor.lastWindowEnd)) await updateCursor(db, series, ruleId, cursor)
       }
+      const open = [...cursors.values()].some(({ openEventId }) => openEventId !== undefined)
+      if (open) await updateDataMissing(db, series, now)
       return tally
     },
   }
@@ -63,31 +69,42 @@ export async function startEvaluation(
 async function carryOut(
   db: Database,
   series: Series,
-  judged: { rule: AlertRule; verdict: Verdict; effect: NonNullable<AlertEffect>; now: number },
+  judged: { rule: AlertRule; window: JudgedWindow; effect: NonNullable<AlertEffect>; now: number },
 ): Promise<void> {
-  const { rule, verdict, effect, now } = judged
+  const { rule, window, effect, now } = judged
   let event: AlertEvent | undefined
   if (effect.kind === 'open') {
-    event = openedEvent(rule, series, verdict, effect.eventId)
+    event = openedEvent(rule, series, window, { id: effect.eventId, now })
     await insertEvent(db, series.tenantId, event)
   } else {
-    event = await resolveEvent(db, series.tenantId, effect.eventId, verdict.windowEnd)
+    event = await resolveEvent(db, series.tenantId, effect.eventId, window.windowEnd)
   }
-  if (event === undefined || verdict.windowEnd < now - MAX_AGE_MS) return
-  await enqueueDeliveries(db, series.tenantId, alertMessage(event, series, effect.sequence, now), now)
+  if (!event?.announced) return
+  await enqueueDeliveries(db, series.tenantId, alertMessage(event, series, effect.sequence), now)
 }
 
-/** An alert opens at the end of the window that opened it: the same however late that window was scored. */
-const openedEvent = (rule: AlertRule, series: Series, verdict: Verdict, id: string): AlertEvent => ({
+/**
+ * An alert opens at the end of the window that opened it: the same however late that window was scored. When that
+ * is older than the rule's `maxAgeMs` it is only stored: a replay or backfill floods no receiver.
+ */
+const openedEvent = (
+  rule: AlertRule,
+  series: Series,
+  window: JudgedWindow,
+  { id, now }: { id: string; now: number },
+): AlertEvent => ({
   id,
   ruleId: rule.id,
   metricId: series.metricId,
-  windowEnd: verdict.windowEnd,
-  score: verdict.score,
+  windowEnd: window.windowEnd,
+  score: window.score,
   threshold: rule.threshold,
-  reasons: verdict.reasons,
+  reasons: window.reasons,
   state: 'open',
-  openedAt: verdict.windowEnd,
+  openedAt: window.windowEnd,
   resolvedAt: null,
   dataMissingSince: null,
+  acknowledgedAt: null,
+  acknowledgementNote: null,
+  announced: window.windowEnd >= now - rule.maxAgeMs,
 })

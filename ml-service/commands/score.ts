@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { watchGaps } from '../alerts/watch-gaps.ts'
 import { inTransaction } from '../database.ts'
 import { findSeries, findTenant } from '../metric-lookup.ts'
 import { progress } from '../progress.ts'
@@ -56,6 +57,7 @@ async function scoreAll({ environment, pool, now, print }: CommandContext): Prom
     if ((await dueElsewhere(deps)) === 0) break
     await sleep(POLL_MS)
   }
+  await watchGaps(pool, now())
   bar.end()
   print(lineOf(`${metrics} metrics`, total))
   return deps.except.size === 0 ? 0 : 1

@@ -1,3 +1,4 @@
+import { watchGaps } from '../alerts/watch-gaps.ts'
 import { OPERATOR, scopedDatabase } from '../database.ts'
 import { log } from '../log.ts'
 import { applyRetention } from '../retention/apply-retention.ts'
@@ -6,6 +7,7 @@ import { countDue } from '../score/scores-sql.ts'
 import { type Backlog, type Counters, newCounters, prometheusText } from '../serve/counters.ts'
 import { loop } from '../serve/loop.ts'
 import { Outage } from '../serve/outage.ts'
+import { sleep } from '../serve/sleep.ts'
 import { startStatusServer } from '../serve/status-server.ts'
 import { openArtefactStore } from '../train/artefact-store.ts'
 import { UsageError } from '../usage-error.ts'
@@ -15,6 +17,8 @@ import { webhookPoster } from '../webhooks/webhook-poster.ts'
 import { type Command, type CommandContext, type Options, optional } from './command.ts'
 
 const POLL_MS = 1000
+/** How often open alerts are looked at for a gap in their data. */
+const GAPS_MS = 60_000
 const DAY_MS = 86_400_000
 /** How often it tells its backlog in a line of the log, which infra/ makes metrics of. */
 const BACKLOG_MS = 60_000
@@ -32,7 +36,7 @@ export const serve: Command = async (context, options) => {
   const stop = new AbortController()
   const { signal } = stop
   const score = scoringPiece(context, everyMs, counters, signal)
-  const delivering = deliveringPiece(context, counters)
+  const delivering = deliveringPiece(context, counters, signal)
   const status = await startStatusServer(environment.port, {
     health: () => ({ status: 'ok', database: outage.away ? 'down' : 'up' }),
     metrics: async () => prometheusText(counters, await backlogOf(context).catch(() => undefined)),
@@ -42,6 +46,11 @@ export const serve: Command = async (context, options) => {
   await Promise.all([
     loop({ name: 'scoring', pauseMs: POLL_MS, piece: score }, outage, signal),
     loop({ name: 'delivering', pauseMs: POLL_MS, piece: delivering.piece }, outage, signal),
+    loop(
+      { name: 'watching gaps', pauseMs: GAPS_MS, piece: () => lookForGaps(context, signal) },
+      outage,
+      signal,
+    ),
     loop({ name: 'retention', pauseMs: DAY_MS, piece: () => dropExpired(context, signal) }, outage, signal),
     loop({ name: 'backlog', pauseMs: BACKLOG_MS, piece: backlogPiece(context, counters) }, outage, signal),
   ])
@@ -78,18 +87,27 @@ function scoringPiece(
   }
 }
 
-function deliveringPiece({ environment, pool, now }: CommandContext, counters: Counters) {
-  const webhookSecretKey = environment.webhookSecretKey()
+function deliveringPiece(
+  { environment, pool, now }: CommandContext,
+  counters: Counters,
+  signal: AbortSignal,
+) {
+  const webhookSecretKeys = environment.webhookSecretKeys()
   const { post, close } = webhookPoster(environment.webhookAllowPrivate)
   return {
     piece: async () => {
-      const summary = await deliverDue({ pool, now, random: Math.random, webhookSecretKey, post })
+      const deps = { pool, now, random: Math.random, sleep, webhookSecretKeys, post }
+      const summary = await deliverDue(deps, () => signal.aborted)
       for (const outcome of ['delivered', 'retrying', 'failed'] as const) {
         counters.deliveries[outcome] += summary[outcome]
       }
     },
     close,
   }
+}
+
+async function lookForGaps({ pool, now }: CommandContext, signal: AbortSignal): Promise<void> {
+  await watchGaps(pool, now(), () => signal.aborted)
 }
 
 async function dropExpired({ pool, now }: CommandContext, signal: AbortSignal): Promise<void> {

@@ -1,6 +1,6 @@
 import { WINDOW_MS } from '../../telemetry/window.ts'
-import { startEvaluation } from '../alerts/evaluate-rules.ts'
-import type { Verdict } from '../baseline/baseline.ts'
+import { deviationOf } from '../alerts/deviation.ts'
+import { type JudgedWindow, startEvaluation } from '../alerts/evaluate-rules.ts'
 import type { Database } from '../database.ts'
 import { windowsOfAggregates } from '../features/read-windows.ts'
 import type { Series } from '../metric-lookup.ts'
@@ -52,7 +52,7 @@ export async function scoreSeries(
   const keeper = new ArtefactKeeper(series, found)
   const summary: ScoreSummary = { scored: 0, rescored: 0, anomalous: 0, opened: 0, resolved: 0 }
 
-  async function flush(verdicts: Verdict[]): Promise<void> {
+  async function flush(verdicts: JudgedWindow[]): Promise<void> {
     if (verdicts.length === 0) return
     const rows = verdicts.map((verdict) => ({ ...verdict, modelId: keeper.modelOf(verdict) }))
     const { inserted, updated } = await upsertScores(db, series, rows, now)
@@ -62,7 +62,7 @@ export async function scoreSeries(
     await rules.judge(verdicts)
   }
 
-  let verdicts: Verdict[] = []
+  let verdicts: JudgedWindow[] = []
   const range = {
     ...series,
     from: walk.baseline.learnedUntil ?? Number.NEGATIVE_INFINITY,
@@ -70,7 +70,9 @@ export async function scoreSeries(
   }
   for await (const read of windowsOfAggregates(db, range)) {
     const verdict = walkWindow(walk, read)
-    if (verdict.windowEnd >= from) verdicts.push(verdict)
+    if (verdict.windowEnd >= from) {
+      verdicts.push({ ...verdict, deviation: deviationOf(read.window, verdict.expected) })
+    }
     if (within === undefined && isCheckpoint(walk)) keeper.keep(walk)
     if (verdicts.length < CHUNK) continue
     await flush(verdicts)

@@ -1,6 +1,6 @@
 import { type LookupAddress, type LookupOptions, lookup } from 'node:dns'
-import { Agent } from 'undici'
-import { isPublicAddress } from '../../telemetry/public-address.ts'
+import { Agent, buildConnector } from 'undici'
+import { isPublicAddress, literalAddress } from '../../telemetry/public-address.ts'
 
 type LookupCallback = (
   error: NodeJS.ErrnoException | null,
@@ -16,16 +16,18 @@ export type Resolve = (
 ) => void
 
 /**
- * An agent that checks where a name leads at the moment it connects, and connects to exactly what it checked:
- * a name that answers differently a second time gains nothing. One address that is not public refuses all.
- * Literal addresses never pass a look-up; the caller checks those in the URL.
+ * An agent that checks where it connects to at the moment it does, and connects to exactly what it checked: a name
+ * that answers differently a second time gains nothing. One address that is not public refuses all. An address
+ * that the URL spells out is never looked up, so it is checked before.
  */
 export function guardedAgent(options: { allowPrivate: boolean; resolve?: Resolve }): Agent {
   const { allowPrivate, resolve = lookup } = options
+  const isRefused = (address: string) => !allowPrivate && !isPublicAddress(address)
+
   const guardedLookup = (hostname: string, wanted: LookupOptions, callback: LookupCallback): void => {
     resolve(hostname, { ...wanted, all: true }, (error, addresses) => {
       if (error) return callback(error, [])
-      const refused = addresses.find(({ address }) => !allowPrivate && !isPublicAddress(address))
+      const refused = addresses.find(({ address }) => isRefused(address))
       if (refused) {
         return callback(new Error(`${hostname} leads to ${refused.address}, which is not public`), [])
       }
@@ -35,9 +37,14 @@ export function guardedAgent(options: { allowPrivate: boolean; resolve?: Resolve
       else callback(null, first.address, first.family)
     })
   }
-  return new Agent({
-    connect: { lookup: guardedLookup, timeout: 10_000 },
-    pipelining: 1,
-    keepAliveTimeout: 4_000,
-  })
+
+  const connect = buildConnector({ lookup: guardedLookup, timeout: 10_000 })
+  const guardedConnect: buildConnector.connector = (target, callback) => {
+    const address = literalAddress(target.hostname)
+    if (address !== undefined && isRefused(address)) {
+      return callback(new Error(`${address} is not a public address`), null)
+    }
+    connect(target, callback)
+  }
+  return new Agent({ connect: guardedConnect, pipelining: 1, keepAliveTimeout: 4_000 })
 }
