@@ -27,12 +27,14 @@ alter table webhook_deliveries
   add column sequence      integer,
   add column claimed_until timestamptz; -- while it lasts an attempt is under way
 
-create index webhook_deliveries_of_endpoint on webhook_deliveries (tenant_id, webhook_id, next_attempt_at)
+create index webhook_deliveries_of_endpoint on webhook_deliveries (tenant_id, webhook_id, next_attempt_at, id)
   where state = 'pending';
+create index webhook_deliveries_claimed on webhook_deliveries (tenant_id, webhook_id)
+  where state = 'pending' and claimed_until is not null;
 create index webhook_deliveries_of_alert on webhook_deliveries (tenant_id, webhook_id, alert_id, sequence)
   where state = 'pending' and alert_id is not null;
-create index webhook_deliveries_failed on webhook_deliveries (tenant_id, webhook_id, created_at, id)
-  where state = 'failed';
+create index webhook_deliveries_not_delivered on webhook_deliveries (tenant_id, webhook_id, state, created_at, id)
+  where state <> 'delivered';
 
 -- By column where a row holds more than who works on it needs: see docs/isolation.md.
 grant update (acknowledged_at, acknowledgement_note) on alert_events to edgepulse_edge;

@@ -4,10 +4,10 @@ import { expect, it, vi } from 'vitest'
 import { sealSecret } from '../../telemetry/secret-box.ts'
 import { webhookSecretOf } from '../../telemetry/signature.ts'
 import { inTransaction, OPERATOR } from '../database.ts'
-import { BODY, delivering, verify } from '../test/delivering.ts'
 import { startCli } from '../test/run-cli.ts'
 import { addEndpoint, SECRET_KEY } from '../test/seed-alerting.ts'
 import type { Answer } from '../test/webhook-receiver.ts'
+import { BODY, delivering, verify } from '../testing/delivering.ts'
 import { claimDeliveries } from './deliveries-sql.ts'
 
 const { pool, databaseUrl, receiver: startReceiver, enqueue, deliver, due, deliveriesOf } = delivering()

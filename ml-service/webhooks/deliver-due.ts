@@ -44,10 +44,10 @@ export interface DeliverSummary {
 }
 
 /**
- * Attempts every delivery that is due, once, and returns how they ended; takes no more when `stopped` says so. No
- * transaction is open while a receiver is waited for: a claim is a lease, and a process that dies in between costs
- * the receiver at most one more copy with the same `webhook-id`. Slow receivers hold up only themselves: what ends
- * makes room at once for what is due elsewhere.
+ * Attempts every delivery that is due, or becomes so meanwhile, and returns how attempts ended; takes no more when
+ * `stopped` says so. No transaction is open while a receiver is waited for: a claim is a lease, and a process that dies
+ * in between costs the receiver at most one more copy with the same `webhook-id`. Slow receivers hold up only
+ * themselves: what ends makes room at once for what is due elsewhere.
  */
 export async function deliverDue(
   deps: DeliverDeps,

@@ -44,12 +44,45 @@ export interface DeliveryKey {
 /** Any constant that nobody else uses. */
 const CLAIM_LOCK = 7_203_114_007
 
-/** Due, nobody's, and not behind an earlier message of its alert; `$1` is now. */
-const READY = `d.state = 'pending' and d.next_attempt_at <= $1 and (d.claimed_until is null or d.claimed_until <= $1)
-  and not exists (
-    select from webhook_deliveries earlier
-    where earlier.tenant_id = d.tenant_id and earlier.webhook_id = d.webhook_id and earlier.alert_id = d.alert_id
-      and earlier.state = 'pending' and earlier.sequence < d.sequence)`
+/** Deliveries `d` of an endpoint `e` that are due, nobody's, and not behind an earlier message of their alert. */
+const READY = `from webhook_deliveries d
+  where d.tenant_id = e.tenant_id and d.webhook_id = e.id and d.state = 'pending' and d.next_attempt_at <= $1
+    and (d.claimed_until is null or d.claimed_until <= $1)
+    and (d.alert_id is null or not exists (
+      select from webhook_deliveries earlier
+      where earlier.tenant_id = d.tenant_id and earlier.webhook_id = d.webhook_id and earlier.alert_id = d.alert_id
+        and earlier.state = 'pending' and earlier.sequence < d.sequence))
+  order by d.next_attempt_at, d.id`
+
+/** Finds endpoints with anything pending by one look at the index each, however much they have pending. */
+const CLAIM = `
+  with recursive waiting as (
+    (select tenant_id, webhook_id from webhook_deliveries where state = 'pending'
+     order by tenant_id, webhook_id limit 1)
+    union all
+    select next.tenant_id, next.webhook_id
+    from waiting w, lateral (
+      select tenant_id, webhook_id from webhook_deliveries
+      where state = 'pending' and (tenant_id, webhook_id) > (w.tenant_id, w.webhook_id)
+      order by tenant_id, webhook_id limit 1) as next
+  ), endpoints as (
+    select e.tenant_id, e.id, $4 - held.count as free
+    from waiting w join webhook_endpoints e on e.tenant_id = w.tenant_id and e.id = w.webhook_id,
+      lateral (
+        select count(*) from webhook_deliveries d
+        where d.tenant_id = e.tenant_id and d.webhook_id = e.id and d.state = 'pending' and d.claimed_until > $1
+      ) as held,
+      lateral (select d.next_attempt_at ${READY} limit 1) as first
+    where e.enabled and held.count < $4
+    order by first.next_attempt_at limit $3
+  ), due as (
+    select ready.tenant_id, ready.id
+    from endpoints e, lateral (select d.tenant_id, d.id, d.next_attempt_at ${READY} limit e.free) as ready
+    order by ready.next_attempt_at, ready.id limit $3
+  )
+  update webhook_deliveries d set claimed_until = $2
+  from due where d.tenant_id = due.tenant_id and d.id = due.id
+  returning d.tenant_id as "tenantId", d.id`
 
 /**
  * Takes up to `limit` deliveries that are due until `leaseUntil`, of enabled endpoints that then have no more than
@@ -61,39 +94,18 @@ export async function claimDeliveries(
   db: Database,
   claim: { now: number; leaseUntil: number; limit: number; perEndpoint: number },
 ): Promise<DeliveryKey[]> {
-  await db.query('select pg_advisory_xact_lock($1)', [CLAIM_LOCK])
-  const { rows } = await db.query<DeliveryKey>(
-    `with recursive waiting as ( -- the endpoints that have anything pending, by one look at the index for each
-       (select tenant_id, webhook_id from webhook_deliveries where state = 'pending'
-        order by tenant_id, webhook_id limit 1)
-       union all
-       select next.tenant_id, next.webhook_id
-       from waiting w,
-         lateral (
-           select tenant_id, webhook_id from webhook_deliveries
-           where state = 'pending' and (tenant_id, webhook_id) > (w.tenant_id, w.webhook_id)
-           order by tenant_id, webhook_id limit 1
-         ) as next
-     ), due as (
-       select ready.tenant_id, ready.id
-       from waiting w join webhook_endpoints e on e.tenant_id = w.tenant_id and e.id = w.webhook_id,
-         lateral (
-           select d.tenant_id, d.id, d.next_attempt_at from webhook_deliveries d
-           where d.tenant_id = e.tenant_id and d.webhook_id = e.id and ${READY}
-           order by d.next_attempt_at, d.id
-           limit greatest(0, $4 - (
-             select count(*) from webhook_deliveries held
-             where held.tenant_id = e.tenant_id and held.webhook_id = e.id and held.state = 'pending'
-               and held.claimed_until > $1))
-         ) as ready
-       where e.enabled
-       order by ready.next_attempt_at, ready.id
-       limit $3)
-     update webhook_deliveries d set claimed_until = $2
-     from due where d.tenant_id = due.tenant_id and d.id = due.id
-     returning d.tenant_id as "tenantId", d.id`,
-    [new Date(claim.now), new Date(claim.leaseUntil), claim.limit, claim.perEndpoint],
+  // Who freezes here shall not stop the others for longer than this.
+  await db.query(
+    `select set_config('idle_in_transaction_session_timeout', '10s', true), pg_advisory_xact_lock($1)`,
+    [CLAIM_LOCK],
   )
+  const { now, leaseUntil, limit, perEndpoint } = claim
+  const { rows } = await db.query<DeliveryKey>(CLAIM, [
+    new Date(now),
+    new Date(leaseUntil),
+    limit,
+    perEndpoint,
+  ])
   return rows
 }
 

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
-import { delivering, verify } from '../test/delivering.ts'
 import { addEndpoint } from '../test/seed-alerting.ts'
 import type { Answer } from '../test/webhook-receiver.ts'
+import { delivering, verify } from '../testing/delivering.ts'
 import { FAILING_FOR_MS } from './endpoint-health.ts'
 
 const { pool, receiver: startReceiver, enqueue, deliver, due, deliveriesOf, endpointOf } = delivering()

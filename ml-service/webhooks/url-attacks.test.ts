@@ -78,16 +78,19 @@ it.each(Object.keys(ANSWERS).filter((name) => !/^(rebinding|nothing)/.test(name)
   },
 )
 
-it.each(['localhost', 'LOCALHOST'])('the system’s own resolver finds no way to %s', async (name) => {
-  const system = guardedAgent({ allowPrivate: false })
-  const call = request(`http://${name}:${receiver.port}/`, {
-    method: 'POST',
-    dispatcher: system,
-    body: '{}',
-  })
-  await expect(call).rejects.toThrow(/which is not public$|ENOTFOUND|EAI_AGAIN/)
-  await system.destroy()
-})
+it.each(['localhost', 'LOCALHOST', 'localhost.', 'api.localhost'])(
+  '%s is refused without asking anybody',
+  async (name) => {
+    const system = guardedAgent({ allowPrivate: false })
+    const call = request(`http://${name}:${receiver.port}/`, {
+      method: 'POST',
+      dispatcher: system,
+      body: '{}',
+    })
+    await expect(call).rejects.toThrow(/is this machine, which is not public$/)
+    await system.destroy()
+  },
+)
 
 it('a name that was harmless when somebody looked is refused when it leads inside at the connection', async () => {
   resolve('rebinding.example', { all: true }, (_error, [first]) =>
@@ -103,6 +106,18 @@ it('a name is looked up once a connection, so that there is no second answer to 
   await answer.body.dump()
   expect([answer.statusCode, looks.get('tame.example')]).toEqual([204, 1])
   await lenient.destroy()
+})
+
+it('a name that the system’s own look-up does not find is an error like any other', async () => {
+  // As node:dns does: with nothing in the place of addresses.
+  const failing: Resolve = (_name, _options, callback) =>
+    Reflect.apply(callback, undefined, [new Error('ENOTFOUND')])
+  for (const allowPrivate of [true, false]) {
+    const asking = guardedAgent({ allowPrivate, resolve: failing })
+    const call = request('http://unknown.example/', { method: 'POST', dispatcher: asking, body: '{}' })
+    await expect(call).rejects.toThrow('ENOTFOUND')
+    await asking.destroy()
+  }
 })
 
 it('a name without an address is refused', async () => {

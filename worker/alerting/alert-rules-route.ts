@@ -130,7 +130,13 @@ const createRule = operation(
       c,
       db
         .insert(alertRules)
-        .values({ tenantId: c.get('tenantId'), id: crypto.randomUUID(), ...columnsOf(rule) })
+        .values({
+          tenantId: c.get('tenantId'),
+          id: crypto.randomUUID(),
+          ...columnsOf(rule),
+          name: rule.name,
+          threshold: rule.threshold,
+        })
         .returning(),
     )
     return ruleView(row!)

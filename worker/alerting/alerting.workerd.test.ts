@@ -1,11 +1,10 @@
 import { env } from 'cloudflare:workers'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { connect } from '../../durable-objects/connect-database.ts'
 import { openSecret } from '../../telemetry/secret-box.ts'
+import { sql } from '../testing/owner-sql.ts'
 import { insertMetric, list } from '../testing/reads.ts'
 import { createKey, createTenant, type TestTenant } from '../testing/tenant.ts'
 
-const sql = connect(env)
 const MINUTE = 60_000
 
 let owner: TestTenant
