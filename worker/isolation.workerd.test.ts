@@ -28,7 +28,9 @@ let statements = 0
 let otherSetting: string | undefined
 
 async function throughProxy(url: string, init: RequestInit): Promise<Response> {
-  const { queries } = v.parse(Transaction, JSON.parse(String(init.body)))
+  const sent = v.safeParse(Transaction, JSON.parse(String(init.body)))
+  if (!sent.success) return fetch(url, init) // a single statement: this test's own
+  const { queries } = sent.output
   const setting = queries[0]!.params
   if (otherSetting !== undefined && setting[1] === owner.id) setting[1] = otherSetting
   const response = await fetch(url, { ...init, body: JSON.stringify({ queries }) })
