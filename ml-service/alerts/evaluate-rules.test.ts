@@ -261,18 +261,22 @@ it('opens and resolves once when scorers race, with windows being revised in bet
 it('holds the cursors of its rules, so that who evaluates beside it waits and finds the windows judged', async () => {
   const { tenant, series } = await seeded([])
   await addRule(pool, tenant.tenantId)
-  const window = {
-    ...{ windowStart: START, windowEnd: endOf(0), state: 'ready' as const, score: 2, onsetScore: 0 },
-    ...{ reasons: [], expected: undefined, lessons: [], deviation: undefined },
-  }
-  const evaluate = () =>
+  const evaluate = (i: number, score: number) =>
     inTransaction(pool, series, async (db) => {
       const rules = await startEvaluation(db, series, Number.NEGATIVE_INFINITY, NOW)
-      await rules.judge([window])
+      await rules.judge([
+        {
+          ...{ windowStart: endOf(i - 1), windowEnd: endOf(i), state: 'ready', score, onsetScore: 0 },
+          ...{ reasons: [], expected: undefined, lessons: [], deviation: undefined },
+        },
+      ])
       return rules.finish()
     })
-  const tallies = await Promise.all([evaluate(), evaluate(), evaluate()])
-  expect(tallies.map(({ opened }) => opened).sort()).toEqual([0, 0, 1])
+  await evaluate(0, 0) // the cursor exists: no insert makes the others wait
+  const opened = await Promise.all([evaluate(1, 2), evaluate(1, 2), evaluate(1, 2)])
+  expect(opened.map((tally) => tally.opened).sort()).toEqual([0, 0, 1])
+  const resolved = await Promise.all([evaluate(2, 0), evaluate(2, 0), evaluate(2, 0)])
+  expect(resolved.map((tally) => tally.resolved).sort()).toEqual([0, 0, 1])
   expect(await eventsOf(series)).toHaveLength(1)
 })
 

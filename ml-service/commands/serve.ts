@@ -97,10 +97,7 @@ function deliveringPiece(
   return {
     piece: async () => {
       const deps = { pool, now, random: Math.random, sleep, webhookSecretKeys, post }
-      const summary = await deliverDue(deps, () => signal.aborted)
-      for (const outcome of ['delivered', 'retrying', 'failed'] as const) {
-        counters.deliveries[outcome] += summary[outcome]
-      }
+      await deliverDue(deps, () => signal.aborted, counters.deliveries)
     },
     close,
   }

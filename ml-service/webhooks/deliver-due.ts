@@ -47,19 +47,20 @@ export interface DeliverSummary {
  * Attempts every delivery that is due, or becomes so meanwhile, and returns how attempts ended; takes no more when
  * `stopped` says so. No transaction is open while a receiver is waited for: a claim is a lease, and a process that dies
  * in between costs the receiver at most one more copy with the same `webhook-id`. Slow receivers hold up only
- * themselves: what ends makes room at once for what is due elsewhere.
+ * themselves: what ends makes room at once for what is due elsewhere. With a steady supply it does not return, so
+ * `tally` counts on as attempts end.
  */
 export async function deliverDue(
   deps: DeliverDeps,
   stopped: () => boolean = () => false,
+  tally: DeliverSummary = { delivered: 0, retrying: 0, failed: 0 },
 ): Promise<DeliverSummary> {
-  const summary: DeliverSummary = { delivered: 0, retrying: 0, failed: 0 }
   const underWay = new Set<Promise<void>>()
   const failures: unknown[] = []
   const start = (key: DeliveryKey) => {
     const attempt = attemptDelivery(deps, key)
       .then((outcome) => {
-        if (outcome) summary[outcome] += 1
+        if (outcome) tally[outcome] += 1
       })
       .catch((error: unknown) => failures.push(error))
       .then(() => void underWay.delete(attempt))
@@ -76,7 +77,7 @@ export async function deliverDue(
     await Promise.all(underWay)
   }
   if (failures.length > 0) throw failures[0]
-  return summary
+  return tally
 }
 
 async function claim({ pool, now }: DeliverDeps, limit: number): Promise<DeliveryKey[]> {

@@ -1,10 +1,15 @@
-import { expect, it } from 'vitest'
+import { afterAll, expect, it } from 'vitest'
 import { addEndpoint } from '../test/seed-alerting.ts'
 import type { Answer } from '../test/webhook-receiver.ts'
 import { delivering, verify } from '../testing/delivering.ts'
 import { FAILING_FOR_MS } from './endpoint-health.ts'
+import { webhookPoster } from './webhook-poster.ts'
 
 const { pool, receiver: startReceiver, enqueue, deliver, due, deliveriesOf, endpointOf } = delivering()
+
+/** With the time that receivers have in production. */
+const patient = webhookPoster(true)
+afterAll(() => patient.close())
 
 const SECOND = 1000
 const MINUTE = 60 * SECOND
@@ -169,6 +174,22 @@ it.each(CASES)('a receiver that $name', async ({ answer, url, attempt, state, wa
   expect(delivery).toMatchObject({ state, claimed_until: null })
   expect(delivery.next_attempt_at?.getTime()).toBe(wait && now + wait)
   expect(await deliver(now + (wait ?? 1e9) - 1)).toEqual({ delivered: 0, retrying: 0, failed: 0 })
+})
+
+it('hangs up on a receiver whose answer has no end, long before its time is over', async () => {
+  let written = 0
+  const { now } = await due((response) => {
+    response.writeHead(200)
+    response.on('error', () => {})
+    const more = () => {
+      do written += 65_536
+      while (!response.destroyed && response.write(Buffer.alloc(65_536)))
+      response.once('drain', more)
+    }
+    more()
+  })
+  await deliver(now, { post: patient.post })
+  expect(written).toBeLessThan(32 * 1024 * 1024) // what fits into the buffers of two sockets, and far from what 15 s would give
 })
 
 it('tries again after a 500 with the same id, a new timestamp and a signature of that moment', async () => {

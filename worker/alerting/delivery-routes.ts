@@ -222,7 +222,7 @@ const retryFailed = operation(
   },
   async (c, { params, body: { since } }) => {
     const { tenantId, id } = await webhookOf(c, params.id)
-    const rows = await query(
+    const { rowCount } = await query(
       c,
       db
         .update(webhookDeliveries)
@@ -234,10 +234,9 @@ const retryFailed = operation(
             eq(webhookDeliveries.state, 'failed'),
             gte(webhookDeliveries.createdAt, since),
           ),
-        )
-        .returning({ id: webhookDeliveries.id }),
+        ),
     )
-    return { deliveries: rows.length }
+    return { deliveries: rowCount }
   },
 )
 
