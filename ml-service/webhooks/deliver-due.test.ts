@@ -8,7 +8,7 @@ import { startCli } from '../test/run-cli.ts'
 import { addEndpoint, SECRET_KEY } from '../test/seed-alerting.ts'
 import type { Answer } from '../test/webhook-receiver.ts'
 import { BODY, delivering, verify } from '../testing/delivering.ts'
-import { claimDeliveries } from './deliveries-sql.ts'
+import { claimDeliveries, oldestDueDeliverySeconds } from './deliveries-sql.ts'
 
 const { pool, databaseUrl, receiver: startReceiver, enqueue, deliver, due, deliveriesOf } = delivering()
 const NONE = { delivered: 0, retrying: 0, failed: 0 }
@@ -174,6 +174,8 @@ it('sends what concerns one alert in order, and lets other alerts pass', async (
   expect(await deliver(now)).toMatchObject({ delivered: 0, retrying: 2 })
   expect(receiver.received.map(({ body }) => body).sort()).toEqual([BODY, messages[0]].sort())
   expect(await deliver(now + 1000)).toEqual(NONE)
+  expect(await oldestDueDeliverySeconds(pool(), now + 1000)).toBe(0) // who waits for its turn is not late
+  expect(await oldestDueDeliverySeconds(pool(), now + 6250)).toBe(1)
   expect(await deliver(now + 6000)).toMatchObject({ delivered: 4 })
   const ofAlert = receiver.received.map(({ body }) => body).filter((body) => body !== BODY)
   expect(ofAlert).toEqual([messages[0], ...messages])

@@ -44,14 +44,16 @@ export interface DeliveryKey {
 /** Any constant that nobody else uses. */
 const CLAIM_LOCK = 7_203_114_007
 
+/** Whether an earlier message of the alert of delivery `d` has not ended yet. */
+const BEHIND = `d.alert_id is not null and exists (
+  select from webhook_deliveries earlier
+  where earlier.tenant_id = d.tenant_id and earlier.webhook_id = d.webhook_id and earlier.alert_id = d.alert_id
+    and earlier.state = 'pending' and earlier.sequence < d.sequence)`
+
 /** Deliveries `d` of an endpoint `e` that are due, nobody's, and not behind an earlier message of their alert. */
 const READY = `from webhook_deliveries d
   where d.tenant_id = e.tenant_id and d.webhook_id = e.id and d.state = 'pending' and d.next_attempt_at <= $1
-    and (d.claimed_until is null or d.claimed_until <= $1)
-    and (d.alert_id is null or not exists (
-      select from webhook_deliveries earlier
-      where earlier.tenant_id = d.tenant_id and earlier.webhook_id = d.webhook_id and earlier.alert_id = d.alert_id
-        and earlier.state = 'pending' and earlier.sequence < d.sequence))
+    and (d.claimed_until is null or d.claimed_until <= $1) and not (${BEHIND})
   order by d.next_attempt_at, d.id`
 
 /** Finds endpoints with anything pending by one look at the index each, however much they have pending. */
@@ -173,13 +175,13 @@ export async function recordAttempt(
   )
 }
 
-/** Seconds that the oldest delivery is overdue; 0 when none is. */
+/** Seconds that the oldest delivery is overdue, those aside that wait for an earlier one; 0 when none is. */
 export async function oldestDueDeliverySeconds(db: Database, now: number): Promise<number> {
   const { rows } = await db.query<{ seconds: number }>(
     `select coalesce(extract(epoch from $1 - min(d.next_attempt_at)), 0)::float8 as seconds
      from webhook_deliveries d join webhook_endpoints e on e.tenant_id = d.tenant_id and e.id = d.webhook_id
      where d.state = 'pending' and d.next_attempt_at <= $1::timestamptz and e.enabled
-       and (d.claimed_until is null or d.claimed_until <= $1)`,
+       and (d.claimed_until is null or d.claimed_until <= $1) and not (${BEHIND})`,
     [new Date(now)],
   )
   return rows[0]!.seconds
