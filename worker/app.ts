@@ -5,6 +5,7 @@ import { alertRulesRoute } from './alerting/alert-rules-route.ts'
 import { alertsRoute } from './alerting/alerts-route.ts'
 import { deliveryRoutes } from './alerting/delivery-routes.ts'
 import { webhooksRoute } from './alerting/webhooks-route.ts'
+import { answerHeaders } from './answer-headers.ts'
 import type { AppEnv } from './app-env.ts'
 import { healthRoute } from './health-route.ts'
 import { influxProbes, influxRoute } from './ingest/influx-route.ts'
@@ -57,6 +58,7 @@ function matches(route: string, address: string): boolean {
   )
 }
 
+app.use(answerHeaders)
 app.use(discardUnread)
 app.use(requestDeadline)
 app.route('/v1/health', healthRoute)
