@@ -41,7 +41,7 @@ async function deliveriesOf({ tenantId }: Series) {
 }
 
 const lookForGap = (series: Series, now: number) =>
-  updateDataMissing(scopedDatabase(pool, series), series, now)
+  updateDataMissing(scopedDatabase(pool, series), { ...series, metricIds: [series.metricId] }, now)
 
 /** 200 windows, of which those from 180 to 182 stand out. */
 const failure = (i: number, value: number) => (i >= 180 && i < 183 ? value + 40 : value)
@@ -263,14 +263,16 @@ it('holds the cursors of its rules, so that who evaluates beside it waits and fi
   await addRule(pool, tenant.tenantId)
   const evaluate = (i: number, score: number) =>
     inTransaction(pool, series, async (db) => {
-      const rules = await startEvaluation(db, series, Number.NEGATIVE_INFINITY, NOW)
-      await rules.judge([
+      const metrics = [{ series, scoredUntil: Number.NEGATIVE_INFINITY }]
+      const rules = await startEvaluation(db, series.tenantId, metrics, NOW)
+      const tally = await rules.judge(series, [
         {
           ...{ windowStart: endOf(i - 1), windowEnd: endOf(i), state: 'ready', score, onsetScore: 0 },
           ...{ reasons: [], expected: undefined, lessons: [], deviation: undefined },
         },
       ])
-      return rules.finish()
+      await rules.finish()
+      return tally
     })
   await evaluate(0, 0) // the cursor exists: no insert makes the others wait
   const opened = await Promise.all([evaluate(1, 2), evaluate(1, 2), evaluate(1, 2)])
