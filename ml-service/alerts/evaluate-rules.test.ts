@@ -277,8 +277,8 @@ it('holds the cursors of its rules, so that who evaluates beside it waits and fi
   await evaluate(0, 0) // the cursor exists: no insert makes the others wait
   const opened = await Promise.all([evaluate(1, 2), evaluate(1, 2), evaluate(1, 2)])
   expect(opened.map((tally) => tally.opened).sort()).toEqual([0, 0, 1])
-  const resolved = await Promise.all([evaluate(2, 0), evaluate(2, 0), evaluate(2, 0)])
-  expect(resolved.map((tally) => tally.resolved).sort()).toEqual([0, 0, 1])
+  const resolved = await Promise.all([evaluate(2, 0), evaluate(2, 0)])
+  expect(resolved.map((tally) => tally.resolved).sort()).toEqual([0, 1])
   expect(await eventsOf(series)).toHaveLength(1)
 })
 
@@ -290,9 +290,7 @@ it('loses nothing and repeats nothing when a scorer dies after it has judged', a
   const dying = inTransaction(pool, series, async (db) => {
     const { summary } = await scoreSeries(db, { store, now: NOW }, series)
     expect(summary).toMatchObject({ opened: 1, resolved: 1 })
-    const { rows } = await db.query<{ pid: number }>('select pg_backend_pid() as pid')
-    await pool.query('select pg_terminate_backend($1)', [rows[0]!.pid])
-    await db.query('select 1')
+    await db.query('select pg_terminate_backend(pg_backend_pid())')
   })
   await expect(dying).rejects.toThrow()
   expect([await eventsOf(series), await deliveriesOf(series)]).toEqual([[], []])
