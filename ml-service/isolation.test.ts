@@ -58,7 +58,7 @@ const cursor = {
 }
 const verdict = {
   ...{ windowStart: NOW, windowEnd: NOW + 300_000, score: 1, onsetScore: 0, state: 'ready' as const },
-  ...{ reasons: [], expected: undefined, lessons: [] },
+  ...{ reasons: [], expected: undefined, lessons: [], novelty: 1.5, direction: undefined },
 }
 const scoreRow = () => ({ metricId: rows.metricId, verdict, modelId: null })
 const attempt = { at: new Date(NOW).toISOString(), status: 200, duration_ms: 1, error: null, response: null }

@@ -268,7 +268,14 @@ it('holds the cursors of its rules, so that who evaluates beside it waits and fi
       const tally = await rules.judge(series, [
         {
           ...{ windowStart: endOf(i - 1), windowEnd: endOf(i), state: 'ready', score, onsetScore: 0 },
-          ...{ reasons: [], expected: undefined, lessons: [], deviation: undefined },
+          ...{
+            reasons: [],
+            expected: undefined,
+            lessons: [],
+            novelty: 0,
+            direction: undefined,
+            deviation: undefined,
+          },
         },
       ])
       await rules.finish()

@@ -13,7 +13,10 @@ export function seededRandom(seed: number): () => number {
   }
 }
 
-/** One datapoint a window from `start` on: `level` with uniform noise of ±1, unless `change` says otherwise. */
+/**
+ * One datapoint a window from `start` on: 1 above or below `level`, by chance, so that nothing is new after the first hours
+ * but what `change` makes of it.
+ */
 export function steadyPoints(
   start: number,
   windows: number,
@@ -22,7 +25,7 @@ export function steadyPoints(
   const { level = 70, seed = 1, change = (_i, value) => value } = options
   const random = seededRandom(seed)
   return Array.from({ length: windows }, (_, i) => {
-    const value = level + random() * 2 - 1
+    const value = level + (random() < 0.5 ? -1 : 1)
     return [start + i * WINDOW + 1000, change(i, value)]
   })
 }

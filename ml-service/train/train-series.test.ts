@@ -54,7 +54,7 @@ describe('trainSeries()', () => {
 
   it('makes no model of too little history', async () => {
     const { train, models } = await seeded(20)
-    expect(await train()).toEqual({ windows: 20, model: undefined })
+    expect(await train()).toEqual({ windows: 20, readyAt: START + 144 * WINDOW, model: undefined })
     expect(await models()).toEqual([])
   })
 })

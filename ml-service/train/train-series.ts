@@ -1,5 +1,5 @@
 import { WINDOW_MS, windowStartOf } from '../../telemetry/window.ts'
-import { MIN_WINDOWS } from '../baseline/judge-window.ts'
+import { readyAt } from '../baseline/judge-window.ts'
 import type { Database } from '../database.ts'
 import { windowsOfAggregates } from '../features/read-windows.ts'
 import type { Series } from '../metric-lookup.ts'
@@ -13,6 +13,8 @@ import { artefactOf, startWalk, walkWindow } from './walk.ts'
 export interface TrainResult {
   /** Windows learned. */
   windows: number
+  /** When there is enough history if windows keep coming: epoch ms, infinite before the first. */
+  readyAt: number
   /** Undefined when there are too few windows for a model. */
   model: ModelRow | undefined
 }
@@ -53,11 +55,11 @@ async function fitSeries(
   const from = walk.baseline.learnedUntil ?? Number.NEGATIVE_INFINITY
   for await (const read of windowsOfAggregates(db, { ...series, from, to: target - WINDOW_MS + 1 })) {
     walkWindow(walk, read)
-    if (until === undefined && recorded === undefined && walk.baseline.windows === MIN_WINDOWS) break
+    if (until === undefined && recorded === undefined && walk.baseline.readyAfter !== undefined) break
   }
-  const { windows } = walk.baseline
-  if (windows < MIN_WINDOWS) return { windows, model: undefined }
+  const { windows, readyAfter } = walk.baseline
+  if (readyAfter === undefined) return { windows, readyAt: readyAt(walk.baseline), model: undefined }
   const prepared = prepareArtefact(artefactOf(walk, series), '.json')
   await recordArtefacts(db, store, tenantId, [prepared])
-  return { windows, model: prepared.model }
+  return { windows, readyAt: readyAt(walk.baseline), model: prepared.model }
 }

@@ -1,6 +1,5 @@
 import type { Artefact, LedgerEntry } from '../baseline/artefact.ts'
 import { type Baseline, emptyBaseline, stepBaseline, type Verdict } from '../baseline/baseline.ts'
-import { MIN_WINDOWS } from '../baseline/judge-window.ts'
 import type { ReadWindow } from '../features/read-windows.ts'
 
 /** Windows between artefacts: a day at one window per 300 s. */
@@ -34,8 +33,8 @@ export function walkWindow(walk: Walk, { window, parts }: ReadWindow): Verdict {
 }
 
 /** Whether an artefact is due here: at the minimum history, then a day's windows apart, however a walk is split. */
-export const isCheckpoint = ({ baseline }: Walk): boolean =>
-  baseline.windows >= MIN_WINDOWS && (baseline.windows - MIN_WINDOWS) % CHECKPOINT_WINDOWS === 0
+export const isCheckpoint = ({ baseline: { windows, readyAfter } }: Walk): boolean =>
+  readyAfter !== undefined && (windows - readyAfter) % CHECKPOINT_WINDOWS === 0
 
 interface MetricKey {
   tenantId: string
