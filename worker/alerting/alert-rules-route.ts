@@ -40,7 +40,7 @@ const AlertRule = component(
     enabled: true,
   },
 )
-const NewRule = component(
+export const NewRule = component(
   'NewAlertRule',
   v.object({
     ...entries,
@@ -178,7 +178,7 @@ async function ruleOf(c: Context<AppEnv>, id: string) {
 }
 
 /** A rule on a metric that the tenant does not have is a mistake worth telling, not a foreign key's error. */
-async function requireMetric(c: Context<AppEnv>, metricId: string | null): Promise<void> {
+export async function requireMetric(c: Context<AppEnv>, metricId: string | null): Promise<void> {
   if (metricId === null) return
   const rows = await query(
     database(c.env)

@@ -70,6 +70,7 @@ const validBodies: Record<string, string> = {
   ingestBatch: JSON.stringify(seriesBatch('conforming')),
   writeLineProtocol: 'm,device=d t=1',
   createAlertRule: '{"name":"rule"}',
+  previewAlertRule: '{"name":"rule"}',
   createWebhook: '{"url":"https://hooks.example.com"}',
   createTenant: `{"name":"${crypto.randomUUID()}"}`,
 }
@@ -117,6 +118,7 @@ describe('a success of', () => {
     ['/v1/metrics/{metric}/datapoints'],
     ['/v1/metrics/{metric}/windows'],
     ['/v1/anomalies'],
+    ['/v1/anomalies/top'],
     ['/v1/alerts'],
   ])('GET %s, with rows', async (path) => {
     const answer = await owner.get(`${path.replace('{metric}', metricId)}?limit=1`)
@@ -140,6 +142,7 @@ describe('a success of', () => {
     expect((await owner.get('/v1/alert-rules')).status).toBe(200)
     expect((await owner.get(`/v1/alert-rules/${id}`)).status).toBe(200)
     expect((await owner.send('PATCH', `/v1/alert-rules/${id}`, { threshold: 2 })).status).toBe(200)
+    expect((await owner.send('POST', '/v1/alert-rules/preview', { name: 'hot' })).status).toBe(200)
     expect((await owner.send('DELETE', `/v1/alert-rules/${id}`)).status).toBe(204)
   })
 
