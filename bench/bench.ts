@@ -12,6 +12,7 @@ const BENCHMARKS: Record<string, string> = {
   edge_cpu: './edge/edge-cpu.ts',
   edge_stages: './edge/edge-stages.ts',
   ingest_rate: './rate/ingest-rate.ts',
+  dashboard_pan: './dashboard/pan.ts',
 }
 
 /** Runs one benchmark and shows its lines as they come; resolves with its exit code. */
