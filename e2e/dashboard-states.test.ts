@@ -100,10 +100,10 @@ describe('the dashboard', () => {
   it('shows a time of the reader’s choice', async () => {
     await openMetric('temperature')
     await page.getByRole('button', { name: 'Custom…' }).click()
-    await page.getByLabel('From').fill('2031-01-01T00:00')
+    await page.getByLabel('From', { exact: true }).fill('2031-01-01T00:00')
     await page.getByRole('button', { name: 'Show', exact: true }).click()
     await page.getByText('Must be before the end.').waitFor()
-    await page.getByLabel('To').fill('2031-01-02T00:00')
+    await page.getByLabel('To', { exact: true }).fill('2031-01-02T00:00')
     await page.getByRole('button', { name: 'Show', exact: true }).click()
     await page.waitForURL(/span=2031/)
     await page.getByText('There is no window in the time chosen.').waitFor()

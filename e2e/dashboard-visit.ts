@@ -44,6 +44,7 @@ export async function visit(browser: Browser, url: string, size = DESKTOP): Prom
       await page.getByLabel('API key').fill(key)
       await page.getByRole('button', { name: 'Open' }).click()
       await page.getByRole('button', { name: 'Checking…' }).waitFor({ state: 'detached' })
+      await settled(page)
     },
     go: async (hash) => {
       await page.evaluate(`location.hash = ${JSON.stringify(hash)}`)

@@ -67,7 +67,7 @@ describe('the dashboard over the demo', () => {
     const top = page.locator('.top-anomalies li').first()
     expect(await top.innerText()).toMatch(/machine-1|ingress/)
     expect(await top.locator('.top-reason').innerText()).toMatch(/usual/)
-    await top.locator('svg.sparkline circle').waitFor()
+    await top.locator('svg.sparkline .mark').waitFor()
   })
 
   it('finds a device by a piece of its name and shows its labelled failure on the chart and in the table', async () => {
@@ -146,7 +146,7 @@ describe('the dashboard over the demo', () => {
     await page.getByRole('button', { name: 'Send a test' }).click()
     const table = page.getByRole('table', { name: 'Deliveries, newest first' })
     await table.getByText('500').waitFor()
-    await table.getByRole('button', { name: 'Send webhook.test again' }).click()
+    await table.getByRole('button', { name: 'Send again webhook.test' }).click()
     await table.getByText('delivered').waitFor()
     expect(await table.innerText()).toContain('2 attempts')
     expect(new Set(received).size).toBe(1)

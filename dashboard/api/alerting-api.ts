@@ -35,13 +35,17 @@ export function alertingApi(requests: Requests) {
   return { ...alertsApi(requests), ...rulesApi(requests), ...webhooksApi(requests) }
 }
 
-function alertsApi({ get }: Requests) {
+function alertsApi({ get, send }: Requests) {
   return {
     /** Those opened within the span, oldest first. */
     alerts: ({ from, to }: TimeSpan, { metricId, state }: AlertFilter, read: ReadOptions = {}) =>
       allPages((cursor) => {
         const params = { metric_id: metricId, state, from, to, limit: MAX_LIMIT, cursor }
         return get('/v1/alerts', params, pageOf(alertSchema), read)
+      }),
+    acknowledgeAlert: (id: string, note: string) =>
+      send('POST', `/v1/alerts/${encodeURIComponent(id)}/acknowledge`, alertSchema, {
+        body: { note: note || null },
       }),
   }
 }

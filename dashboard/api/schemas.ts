@@ -124,6 +124,9 @@ export const alertSchema = v.object({
   opened_at: instantSchema,
   resolved_at: maybeInstantSchema,
   data_missing_since: maybeInstantSchema,
+  // Left out by an API that takes no acknowledgements.
+  acknowledged_at: v.optional(maybeInstantSchema),
+  acknowledgement_note: v.optional(v.nullable(v.string())),
 })
 export type Alert = v.InferOutput<typeof alertSchema>
 

@@ -37,6 +37,8 @@ export function drawAlerts(plot: UPlot, alerts: number[], colour: string): void 
     ctx.lineTo(x, bbox.top + bbox.height)
     ctx.fillRect(x, bbox.top, 2 * size, size)
   }
+  // Values are seen through the lines.
+  ctx.globalAlpha = 0.6
   ctx.stroke()
   ctx.restore()
 }

@@ -5,6 +5,7 @@ import { GrowingTable } from '../parts/growing-table.tsx'
 import { ScoreText } from '../parts/score-text.tsx'
 import { TimeText } from '../parts/time-text.tsx'
 import { metricHref, ruleHref } from '../route.ts'
+import { Acknowledgement } from './acknowledgement.tsx'
 
 /** Shown before and after the window that raised an alert. */
 const AROUND_MS = 12 * 3_600_000
@@ -14,9 +15,10 @@ export interface AlertTableProps {
   rules: Rule[]
   /** By id; a metric that is gone is not among them. */
   metrics: Map<string, Metric>
+  onChange: () => void
 }
 
-export function AlertTable({ alerts, rules, metrics }: AlertTableProps) {
+export function AlertTable({ alerts, rules, metrics, onChange }: AlertTableProps) {
   const names = new Map(rules.map(({ id, name }) => [id, name]))
   const columns: Column<Alert>[] = [
     { head: 'Opened', cell: ({ opened_at }) => <TimeText time={opened_at} /> },
@@ -26,17 +28,21 @@ export function AlertTable({ alerts, rules, metrics }: AlertTableProps) {
       cell: ({ metric_id, window_end }) => <MetricLink metric={metrics.get(metric_id)} at={window_end} />,
     },
     { head: 'Rule', cell: ({ rule_id }) => <RuleLink id={rule_id} name={names.get(rule_id)} /> },
-    { head: 'Window', cell: ({ window_end }) => <TimeText time={window_end} /> },
     {
       head: 'Score',
       cell: ({ score, threshold }) => (
         <>
-          <ScoreText score={score} /> <span class="note">of {formatScore(threshold)}</span>
+          <ScoreText score={score} /> <span class="note">from {formatScore(threshold)}</span>
         </>
       ),
       numeric: true,
     },
   ]
+  // An API that takes no acknowledgements leaves the field out.
+  if (alerts.some(({ acknowledged_at }) => acknowledged_at !== undefined)) {
+    const cell = (alert: Alert) => <Acknowledgement alert={alert} onChange={onChange} />
+    columns.push({ head: 'Acknowledged', cell })
+  }
   return (
     <GrowingTable
       caption={`${counted(alerts.length, 'alert')}, newest first`}

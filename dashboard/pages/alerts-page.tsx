@@ -38,7 +38,7 @@ export function AlertsPage({ route }: { route: AlertsRoute }) {
                 {route.open ? 'No alert is open' : 'No alert was raised'} in {periodLabel(route.period)}.
               </p>
             ) : (
-              <AlertTable alerts={alerts} rules={rules} metrics={metrics} />
+              <AlertTable alerts={alerts} rules={rules} metrics={metrics} onChange={refresh} />
             )}
             <div class="table-head">
               <h2>Rules</h2>

@@ -33,6 +33,7 @@ export function AnomalySection({ history, unit }: { history: HistoryEntry[]; uni
           columns={columnsFor(unit)}
           rows={anomalous}
           rowKey={({ window_start }) => window_start}
+          step={10}
         />
       ) : (
         <p class="card state">{emptySentence(scored)}</p>

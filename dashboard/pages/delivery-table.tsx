@@ -31,11 +31,10 @@ export function DeliveryTable({
       cell: ({ id, type }) => (
         <button
           type="button"
-          aria-label={`Send ${type} again`}
           disabled={busy}
           onClick={() => run(() => api.retryDelivery(id).then(pages.refresh))}
         >
-          Send again
+          Send again<span class="visually-hidden"> {type}</span>
         </button>
       ),
     },

@@ -26,7 +26,11 @@ export function FlowTiles({ overview }: { overview: Overview }) {
       >
         {counted(status.batches_pending, 'batch', 'batches')}
       </Tile>
-      <Tile name="Failed batches" bad={status.batches_failed > 0} note="Could not be stored">
+      <Tile
+        name="Failed batches"
+        bad={status.batches_failed > 0}
+        note={status.batches_failed > 0 ? 'Could not be stored' : 'All could be stored'}
+      >
         {formatCount(status.batches_failed)}
       </Tile>
       <Tile name="Devices silent" bad={silent.data.length > 0} note="For an hour or more">

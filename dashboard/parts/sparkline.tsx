@@ -15,11 +15,17 @@ export function Sparkline({ points, mark, label }: SparklineProps) {
   const place = placeIn(points)
   const line = points.map((point) => place(point).join(',')).join(' ')
   const marked = points.find(({ time }) => time >= mark)
-  const [x, y] = marked ? place(marked) : [0, 0]
   return (
-    <svg class="sparkline" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={label}>
+    <svg
+      class="sparkline"
+      viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+      preserveAspectRatio="none"
+      role="img"
+      aria-label={label}
+    >
       <polyline points={line} />
-      {marked && <circle cx={x} cy={y} r="3" />}
+      {/* A line without length is a dot that stays round however the picture is stretched. */}
+      {marked && <path class="mark" d={`M${place(marked).join(' ')}h0`} />}
     </svg>
   )
 }
