@@ -13,7 +13,8 @@ import {
 } from './schemas.ts'
 
 const MAX_LIMIT = 1000
-const DELIVERIES_LIMIT = 25
+/** Deliveries of a page. */
+export const DELIVERIES_LIMIT = 25
 
 /** What a rule says, without its id. */
 export interface RuleFields {

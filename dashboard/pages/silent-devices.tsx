@@ -4,7 +4,7 @@ import { GrowingTable } from '../parts/growing-table.tsx'
 import { AgoText } from '../parts/time-text.tsx'
 import { deviceHref } from '../route.ts'
 
-/** Devices that have sent nothing for a while, the longest silence first. */
+/** Devices that have sent nothing for a while: of those that were read, the longest silence first. */
 export function SilentDevices({ devices, now }: { devices: Page<Device>; now: number }) {
   if (devices.data.length === 0) return null
   const rows = devices.data.toSorted((a, b) => a.last_seen_at - b.last_seen_at)

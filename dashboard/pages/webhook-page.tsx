@@ -1,4 +1,5 @@
 import { useState } from 'preact/hooks'
+import { DELIVERIES_LIMIT } from '../api/alerting-api.ts'
 import { useApi } from '../api/api-context.ts'
 import type { Webhook } from '../api/schemas.ts'
 import { useAction } from '../api/use-action.ts'
@@ -22,7 +23,8 @@ export function WebhookPage({ webhookId }: { webhookId: string }) {
   const { resource, reload, refresh } = useResource(webhookId, (read) => api.webhook(webhookId, read))
   const pages = usePages(webhookId, (cursor, read) => api.deliveries(webhookId, cursor, read))
   const isPending = pages.rows.some(({ state }) => state === 'pending')
-  const isFirstPage = pages.rows.length <= 25
+  // Further pages that were asked for stay: to read them all again would take ever longer.
+  const isFirstPage = pages.rows.length <= DELIVERIES_LIMIT
   useLive(pages.refresh, isPending ? PENDING_REFRESH_MS : REFRESH_MS, isFirstPage)
   return (
     <>

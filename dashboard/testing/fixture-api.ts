@@ -45,7 +45,8 @@ export function createFixtureApi(now: number) {
       )
       return list(url, found)
     },
-    '/v1/anomalies': (url) => history(url, anomaliesOf(url.searchParams.get('metric_id') ?? '', now)),
+    '/v1/anomalies': (url) =>
+      history(url, anomaliesOf(url.searchParams.get('metric_id') ?? '', now), 'window_end'),
     '/v1/anomalies/top': (url) => list(url, []),
   }
 
@@ -88,12 +89,17 @@ const statusAt = (now: number, series_used: number) => ({
 /** A name that would run a script if it ever were taken for markup. */
 export const HOSTILE_NAME = '<img src=x onerror="document.title=\'taken\'">'
 
-function history(url: URL, rows: { window_start: string }[]): Response {
+interface Row {
+  window_start: string
+  window_end: string
+}
+
+/** Rows of the time asked for, which is on the field that the list is ordered by. */
+function history(url: URL, rows: Row[], by: keyof Row = 'window_start'): Response {
   const from = Date.parse(url.searchParams.get('from') ?? '')
   const to = Date.parse(url.searchParams.get('to') ?? '')
   if (!(to - from <= 92 * DAY_MS)) return problem(400, 'invalid_parameter', 'At most 92 days at once.')
-  const within = ({ window_start }: { window_start: string }) =>
-    Date.parse(window_start) >= from && Date.parse(window_start) < to
+  const within = (row: Row) => Date.parse(row[by]) >= from && Date.parse(row[by]) < to
   return list(url, rows.filter(within))
 }
 

@@ -12,8 +12,8 @@ import { requireScope } from '../tenant-auth.ts'
 import { NewRule, requireMetric } from './alert-rules-route.ts'
 import { type Firing, type FiringRule, firingsOf } from './rule-firings.ts'
 
-/** Postgres walks as many scores in about a second; a rule on more metrics is tried on less of the past. */
-const MAX_WINDOWS = 2_000_000
+/** Postgres looks through as many scores in a second or two; a rule on more metrics is tried on less of the past. */
+const MAX_WINDOWS = 1_000_000
 /** Scores at or above the threshold, and those that end a run of them. */
 const MAX_CROSSINGS = 50_000
 const MAX_SHOWN = 100
