@@ -1,4 +1,4 @@
-import type { Sql } from './connect-database.ts'
+import { become, ofTenant, type Sql } from './connect-database.ts'
 
 const ROWS_AT_ONCE = 50_000
 /** The tables that can be large, each deleted in bounded pieces before the tenant's row takes the rest along. */
@@ -14,15 +14,20 @@ const LARGE_TABLES = [
 /** Deletes a bounded number of a tenant's rows, the tenant itself last; returns how many, 0 when none are left. */
 export async function deleteTenantRows(sql: Sql, tenantId: string): Promise<number> {
   for (const table of LARGE_TABLES) {
-    const { rowCount } = await sql.query(
+    const deleted = await run(
+      sql,
       `delete from ${table} where tenant_id = $1 and (tableoid, ctid) in
          (select tableoid, ctid from ${table} where tenant_id = $1 limit ${ROWS_AT_ONCE})`,
-      [tenantId],
-      { fullResults: true },
+      tenantId,
     )
-    if (rowCount > 0) return rowCount
+    if (deleted > 0) return deleted
   }
-  await sql.query('delete from dead_letters where tenant_id = $1', [tenantId])
-  const { rowCount } = await sql.query('delete from tenants where id = $1', [tenantId], { fullResults: true })
-  return rowCount
+  await run(sql, 'delete from dead_letters where tenant_id = $1', tenantId)
+  return run(sql, 'delete from tenants where id = $1', tenantId)
+}
+
+async function run(sql: Sql, text: string, tenantId: string): Promise<number> {
+  const statements = [become(sql, ofTenant(tenantId)), sql.query(text, [tenantId])]
+  const [, result] = await sql.transaction(statements, { fullResults: true })
+  return result!.rowCount
 }

@@ -14,8 +14,8 @@ import { versionOf } from '../telemetry/batch-rows.ts'
 import { WINDOW_MS, windowStartOf } from '../telemetry/window.ts'
 import { featuresOfParts, featuresOfValues, type WindowPart } from '../telemetry/window-features.ts'
 import worker from '../worker/index.ts'
+import { sql } from '../worker/testing/owner-sql.ts'
 import { createTenant, type TestTenant } from '../worker/testing/tenant.ts'
-import { connect } from './connect-database.ts'
 
 /*
  * Whatever is evicted, lost, sent twice or resharded in between: once everything has been flushed, counters,
@@ -24,7 +24,6 @@ import { connect } from './connect-database.ts'
 
 const RUNS = Number(Reflect.get(env, 'PROPERTY_RUNS'))
 const DEVICES = ['a', 'b', 'c']
-const sql = connect(env)
 
 interface Sent {
   body: {

@@ -2,14 +2,13 @@ import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { archiveKeyOf } from '../telemetry/archived-batch.ts'
+import { sql } from '../worker/testing/owner-sql.ts'
 import { createTenant, type TestTenant } from '../worker/testing/tenant.ts'
-import { connect } from './connect-database.ts'
 import { TenantShard } from './tenant-shard.ts'
 
 /* Faults under the runtime's own queues and alarms; `every-step.workerd.test.ts` has them between any two effects. */
 
 const WINDOW_MS = 300_000
-const sql = connect(env)
 const shardOf = (tenant: TestTenant) => env.TENANT_SHARD.getByName(`${tenant.id}/0`)
 const oldStart = () => Math.floor(Date.now() / WINDOW_MS) * WINDOW_MS - 10 * WINDOW_MS
 

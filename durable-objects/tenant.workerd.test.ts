@@ -3,8 +3,8 @@ import { env } from 'cloudflare:workers'
 import * as v from 'valibot'
 import { describe, expect, it, vi } from 'vitest'
 import { Manifest } from '../telemetry/manifest.ts'
+import { sql } from '../worker/testing/owner-sql.ts'
 import { admin, createKey, createTenant, seriesBatch, type TestTenant } from '../worker/testing/tenant.ts'
-import { connect } from './connect-database.ts'
 import { flushDueAt, restoreState } from './shard-state.ts'
 import { TenantShard } from './tenant-shard.ts'
 import { shardStatements } from './tenant-shard-sql.ts'
@@ -420,7 +420,6 @@ describe('deleting a tenant', () => {
   it('refuses its keys at once and leaves nothing of it in objects, archive and database', async () => {
     const tenant = await createTenant({ plan: { shards: 2 } })
     const other = await createTenant()
-    const sql = connect(env)
     for (let i = 0; i < 6; i += 1) await tenant.ingest(batch(`b-${i}`, `gateway-${i}`))
     await other.ingest(seriesBatch('stays'))
     await vi.waitFor(

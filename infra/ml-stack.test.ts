@@ -1,23 +1,33 @@
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { App } from 'aws-cdk-lib'
 import { Capture, Match, Template } from 'aws-cdk-lib/assertions'
 import { expect, test } from 'vitest'
+import { readMlSettings } from './ml-settings.ts'
 import { MlStack } from './ml-stack.ts'
 
 // Any folder with a Dockerfile does: the image is built at deployment, not here.
 const imageFolder = fileURLToPath(new URL('../ml-service', import.meta.url))
-const template = Template.fromStack(new MlStack(new App(), 'Test', { imageFolder }))
+function templateOf(context: Record<string, unknown> = {}): Template {
+  const app = new App({ context })
+  return Template.fromStack(new MlStack(app, 'Test', { imageFolder, settings: readMlSettings(app.node) }))
+}
+const template = templateOf()
 
 const container = (properties: object) =>
   template.hasResourceProperties('AWS::ECS::TaskDefinition', {
     ContainerDefinitions: [Match.objectLike(properties)],
   })
 
-const scoring = (target: object) =>
-  template.hasResourceProperties('AWS::Scheduler::Schedule', {
+const scoring = (target: object, of = template) =>
+  of.hasResourceProperties('AWS::Scheduler::Schedule', {
     Description: 'node cli.js score --all',
     Target: Match.objectLike(target),
   })
+
+/** Properties of the resources of a type. */
+const every = (type: string, of = template) =>
+  Object.values(of.findResources(type)).map(({ Properties }) => Properties)
 
 test('the task runs on ARM64 Fargate', () => {
   template.hasResourceProperties('AWS::ECS::TaskDefinition', {
@@ -74,19 +84,135 @@ test('logs are kept for a month', () => {
   template.hasResourceProperties('AWS::Logs::LogGroup', { RetentionInDays: 30 })
 })
 
-test('all due metrics are scored every hour', () => {
+test.each([
+  ['all due metrics are scored every hour', 'cron(5 * * * ? *)', ['score', '--all']],
+  ['baselines are trained every day', 'cron(20 1 * * ? *)', ['train', '--all']],
+  ['what is past its retention is dropped every day', 'cron(35 2 * * ? *)', ['retention']],
+])('%s', (_, ScheduleExpression, command) => {
   template.hasResourceProperties('AWS::Scheduler::Schedule', {
-    ScheduleExpression: 'cron(5 * * * ? *)',
-    ScheduleExpressionTimezone: 'Etc/UTC',
-    State: 'ENABLED',
-    Target: Match.objectLike({ Input: '{"containerOverrides":[{"name":"ml","command":["score","--all"]}]}' }),
+    ...{ ScheduleExpression, ScheduleExpressionTimezone: 'Etc/UTC', State: 'ENABLED' },
+    Target: Match.objectLike({ Input: JSON.stringify({ containerOverrides: [{ name: 'ml', command }] }) }),
   })
 })
 
-test('what is past its retention is dropped every day', () => {
-  template.hasResourceProperties('AWS::Scheduler::Schedule', {
-    ScheduleExpression: 'cron(35 2 * * ? *)',
-    Target: Match.objectLike({ Input: '{"containerOverrides":[{"name":"ml","command":["retention"]}]}' }),
+test('an operator sets schedules, tasks that share the work, their size and where they run', () => {
+  const own = templateOf({
+    scoringSchedule: 'rate(15 minutes)',
+    scoringTasks: '4',
+    spot: 'false',
+    size: 'large',
+  })
+  own.hasResourceProperties('AWS::Scheduler::Schedule', { ScheduleExpression: 'rate(15 minutes)' })
+  scoring(
+    { EcsParameters: Match.objectLike({ TaskCount: 4, CapacityProviderStrategy: Match.absent() }) },
+    own,
+  )
+  expect(every('AWS::ECS::TaskDefinition', own).map(({ Cpu, Memory }) => [Cpu, Memory])).toEqual([
+    ['2048', '4096'],
+    ['2048', '4096'],
+  ])
+})
+
+test.each([
+  [{ scoringTasks: 0 }, 'scoringTasks'],
+  [{ scoringTasks: 'many' }, 'scoringTasks'],
+  [{ scoringSchedule: 'hourly' }, 'scoringSchedule'],
+  [{ spot: 'perhaps' }, 'spot'],
+  [{ size: 'huge' }, 'size'],
+  [{ logDays: 31 }, 'logDays'],
+  [{ alarmEmail: 'nobody' }, 'alarmEmail'],
+])('the setting %j is refused by its name', (context, name) => {
+  expect(() => readMlSettings(new App({ context }).node)).toThrow(new RegExp(`^${name}: `))
+})
+
+test('scheduled tasks run on Spot, the service does not', () => {
+  scoring({
+    EcsParameters: Match.objectLike({
+      CapacityProviderStrategy: [{ CapacityProvider: 'FARGATE_SPOT', Weight: 1 }],
+    }),
+  })
+  template.hasResourceProperties('AWS::ECS::Service', { LaunchType: 'FARGATE' })
+})
+
+test('the service is replaced without a gap, and the old one stays if the new one fails', () => {
+  template.hasResourceProperties('AWS::ECS::Service', {
+    DeploymentConfiguration: Match.objectLike({
+      ...{ MinimumHealthyPercent: 100, MaximumPercent: 200 },
+      DeploymentCircuitBreaker: { Enable: true, Rollback: true },
+    }),
+  })
+})
+
+test('the service is asked whether it lives; a one-off task is not', () => {
+  const asked = every('AWS::ECS::TaskDefinition').map(({ ContainerDefinitions: [only] }) => only.HealthCheck)
+  expect(asked.filter((check) => check !== undefined)).toHaveLength(1)
+  expect(asked.find((check) => check !== undefined).Command.join(' ')).toContain('/healthz')
+})
+
+test('as due work gets older, more tasks of the service share it, up to the most that is set', () => {
+  template.hasResourceProperties('AWS::ApplicationAutoScaling::ScalableTarget', {
+    MinCapacity: 1,
+    MaxCapacity: 4,
+  })
+  const steps = every('AWS::ApplicationAutoScaling::ScalingPolicy').flatMap(
+    ({ StepScalingPolicyConfiguration: { StepAdjustments } }) => StepAdjustments,
+  )
+  expect(steps.map(({ ScalingAdjustment }) => ScalingAdjustment).sort()).toEqual([-1, 1, 2])
+  const metrics = every('AWS::CloudWatch::Alarm').filter(({ AlarmDescription }) =>
+    /scaling alarm/i.test(AlarmDescription),
+  )
+  expect(new Set(metrics.map(({ MetricName }) => MetricName))).toEqual(new Set(['scoring_seconds']))
+})
+
+test('the metrics come from the line that `serve` logs once a minute', () => {
+  const filters = every('AWS::Logs::MetricFilter')
+  expect(filters.map(({ MetricTransformations: [{ MetricValue }] }) => MetricValue).sort()).toEqual([
+    '$.deliveries_failed',
+    '$.delivery_seconds',
+    '$.scoring_seconds',
+  ])
+  for (const { FilterPattern } of filters) expect(FilterPattern).toBe('{ $.message = "backlog" }')
+})
+
+test('every alarm tells somebody and names a heading that the runbook has', () => {
+  const runbook = readFileSync(new URL('../docs/runbook.md', import.meta.url), 'utf8')
+  const own = every('AWS::CloudWatch::Alarm').filter(({ AlarmDescription }) =>
+    AlarmDescription.startsWith('docs/runbook.md'),
+  )
+  const named = own.map(({ AlarmDescription }) => AlarmDescription.match(/"(.+)"/)[1])
+  expect(named).toHaveLength(5)
+  for (const heading of named) expect(runbook).toMatch(new RegExp(`^### ${heading}$`, 'm'))
+  for (const { AlarmActions, OKActions } of own) {
+    expect(AlarmActions).toEqual([{ Ref: expect.stringMatching(/^AlarmsTopic/) }])
+    expect(OKActions).toEqual(AlarmActions)
+  }
+})
+
+test('a service that falls silent is an alarm, unless none is meant to run', () => {
+  const missing = (of: Template) =>
+    every('AWS::CloudWatch::Alarm', of).find(({ AlarmDescription }) =>
+      AlarmDescription.includes('not scored'),
+    )?.TreatMissingData
+  expect(missing(template)).toBe('breaching')
+  expect(missing(templateOf({ serviceTasksMin: 0 }))).toBe('notBreaching')
+})
+
+test('tasks that end with an error are kept for the operator, those that were stopped are not', () => {
+  template.hasResourceProperties('AWS::Events::Rule', {
+    EventPattern: Match.objectLike({
+      detail: Match.objectLike({
+        lastStatus: ['STOPPED'],
+        containers: { exitCode: [{ 'anything-but': 0 }] },
+      }),
+    }),
+    Targets: [Match.objectLike({ Arn: { 'Fn::GetAtt': [Match.stringLikeRegexp('^Crashed'), 'Arn'] } })],
+  })
+})
+
+test('alarms go to an address if one is given', () => {
+  template.resourceCountIs('AWS::SNS::Subscription', 0)
+  templateOf({ alarmEmail: 'ops@example.com' }).hasResourceProperties('AWS::SNS::Subscription', {
+    ...{ Protocol: 'email', Endpoint: 'ops@example.com' },
   })
 })
 
@@ -99,7 +225,7 @@ test('a start that fails is tried again for half an hour', () => {
 })
 
 test('a start that never succeeded ends on a dead-letter queue', () => {
-  const queue = { 'Fn::GetAtt': [Match.stringLikeRegexp('^ScoringNotStarted'), 'Arn'] }
+  const queue = { 'Fn::GetAtt': [Match.stringLikeRegexp('^NotStarted'), 'Arn'] }
   scoring({ DeadLetterConfig: { Arn: queue } })
   template.hasResourceProperties('AWS::IAM::Policy', {
     PolicyDocument: {

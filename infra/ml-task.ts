@@ -1,26 +1,32 @@
-import { Duration, RemovalPolicy } from 'aws-cdk-lib'
-import { Platform } from 'aws-cdk-lib/aws-ecr-assets'
+import { Duration } from 'aws-cdk-lib'
 import {
-  ContainerImage,
+  type ContainerImage,
   CpuArchitecture,
   FargateTaskDefinition,
+  type HealthCheck,
   LinuxParameters,
   LogDrivers,
   OperatingSystemFamily,
   Secret,
 } from 'aws-cdk-lib/aws-ecs'
-import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs'
+import type { ILogGroup } from 'aws-cdk-lib/aws-logs'
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager'
 import { Construct } from 'constructs'
+import type { MlSettings } from './ml-settings.ts'
 import type { ModelBucket } from './model-bucket.ts'
 
 export interface MlTaskProps {
-  /** The folder that `npm run build` makes: the Dockerfile and the bundle. */
-  imageFolder: string
+  image: ContainerImage
   models: ModelBucket
-  /** A JSON secret with the keys DATABASE_URL and WEBHOOK_SECRET_KEY. */
+  /** A JSON secret with the keys SECRET_KEYS. */
   secret: ISecret
+  logGroup: ILogGroup
+  size: MlSettings['size']
+  /** For a service: what ECS asks of it. One-off tasks end by themselves. */
+  healthCheck?: HealthCheck
 }
+
+export const SECRET_KEYS = ['DATABASE_URL', 'WEBHOOK_SECRET_KEY'] as const
 
 /** How the ML service's container runs on Fargate. Its command is the caller's: `serve`, or one of the CLI's. */
 export class MlTask extends Construct {
@@ -30,8 +36,8 @@ export class MlTask extends Construct {
   constructor(scope: Construct, id: string, props: MlTaskProps) {
     super(scope, id)
     this.definition = new FargateTaskDefinition(this, 'Definition', {
-      cpu: 1024,
-      memoryLimitMiB: 2048,
+      cpu: props.size.cpu,
+      memoryLimitMiB: props.size.memoryMiB,
       runtimePlatform: {
         cpuArchitecture: CpuArchitecture.ARM64,
         operatingSystemFamily: OperatingSystemFamily.LINUX,
@@ -41,24 +47,18 @@ export class MlTask extends Construct {
     props.models.bucket.grantReadWrite(this.definition.taskRole)
   }
 
-  #addContainer({ imageFolder, models, secret }: MlTaskProps): void {
-    const logGroup = new LogGroup(this, 'Logs', {
-      retention: RetentionDays.ONE_MONTH,
-      removalPolicy: RemovalPolicy.DESTROY,
-    })
+  #addContainer({ image, models, secret, logGroup, healthCheck }: MlTaskProps): void {
     this.definition.addContainer('Container', {
       containerName: MlTask.CONTAINER,
-      image: ContainerImage.fromAsset(imageFolder, { platform: Platform.LINUX_ARM64 }),
+      image,
       environment: { MODEL_DIR: models.modelDir },
-      secrets: {
-        DATABASE_URL: Secret.fromSecretsManager(secret, 'DATABASE_URL'),
-        WEBHOOK_SECRET_KEY: Secret.fromSecretsManager(secret, 'WEBHOOK_SECRET_KEY'),
-      },
+      secrets: Object.fromEntries(SECRET_KEYS.map((key) => [key, Secret.fromSecretsManager(secret, key)])),
       logging: LogDrivers.awsLogs({ logGroup, streamPrefix: 'ml' }),
       readonlyRootFilesystem: true,
       // An init process passes SIGTERM on: as process 1, Node would ignore it.
       linuxParameters: new LinuxParameters(this, 'Linux', { initProcessEnabled: true }),
       stopTimeout: Duration.seconds(120), // the most that Fargate gives to finish the chunk at hand
+      ...(healthCheck && { healthCheck }),
     })
   }
 }

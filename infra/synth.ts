@@ -3,6 +3,7 @@ import path from 'node:path'
 import { App } from 'aws-cdk-lib'
 import { bundleMl } from '../local/ml-bundle.ts'
 import { ROOT } from '../local/settings.ts'
+import { readMlSettings } from './ml-settings.ts'
 import { MlStack } from './ml-stack.ts'
 
 /*
@@ -15,7 +16,7 @@ const imageFolder = path.join(ROOT, 'dist', 'ml-service')
 
 await bundleMl(imageFolder)
 const app = new App({ outdir, analyticsReporting: false })
-new MlStack(app, 'EdgePulseMl', { imageFolder })
+new MlStack(app, 'EdgePulseMl', { imageFolder, settings: readMlSettings(app.node) })
 app.synth()
 for (const file of readdirSync(outdir).filter((name) => name.endsWith('.template.json'))) {
   console.log(`wrote ${path.relative(ROOT, path.join(outdir, file))}`)

@@ -48,7 +48,9 @@ const tenantSchema = v.looseObject({ id: v.string(), name: v.string(), state: v.
 const keySchema = v.looseObject({
   id: v.string(),
   key: v.optional(v.string()),
+  name: v.optional(v.nullable(v.string())),
   scopes: v.array(v.string()),
+  expires_at: v.optional(v.nullable(v.string())),
   revoked_at: v.optional(v.nullable(v.string())),
 })
 
@@ -192,8 +194,9 @@ function tenantLine(tenant: v.InferOutput<typeof tenantSchema>): Line {
 }
 
 function keyLine(key: v.InferOutput<typeof keySchema>): Line {
-  const parts = [key.id, key.scopes.join(','), key.key, key.revoked_at ? 'revoked' : undefined]
-  return { json: key, text: parts.filter((part) => part !== undefined).join('  ') }
+  const end = key.revoked_at ? 'revoked' : key.expires_at && `expires ${key.expires_at}`
+  const parts = [key.id, key.scopes.join(','), key.name, key.key, end]
+  return { json: key, text: parts.filter(Boolean).join('  ') }
 }
 
 function letterLine(letter: v.InferOutput<typeof letterSchema>): Line {

@@ -10,6 +10,7 @@ import { requireFreePort } from './ports.ts'
 import { startPostgres } from './postgres.ts'
 import type { Progress } from './progress.ts'
 import { loadSecrets, type Secrets } from './secrets.ts'
+import { type ServiceUrls, serviceLogins } from './service-logins.ts'
 import { type Settings, SettingsError } from './settings.ts'
 import { claimStateFolder, type StateFolder } from './state-folder.ts'
 import { workerBindings } from './worker-bindings.ts'
@@ -34,6 +35,7 @@ export class Stack {
   #folder: StateFolder | undefined
   #secrets: Secrets | undefined
   #databaseUrl = ''
+  #serviceUrls: ServiceUrls | undefined
   #proxy: NeonProxy | undefined
   #parts: Partial<Record<'postgres' | 'worker' | 'ml', Part>> = {}
   #watch: NodeJS.Timeout | undefined
@@ -118,6 +120,10 @@ export class Stack {
       progress.step(`Postgres answers on port ${settings.pgPort}.`)
     }
     const applied = await migrate(this.#databaseUrl)
+    // Somebody else's server: its roles are not ours to change, and the services become them as they work.
+    this.#serviceUrls = settings.databaseUrl
+      ? { edge: this.#databaseUrl, ml: this.#databaseUrl }
+      : await serviceLogins(this.#databaseUrl)
     if (applied.length > 0) progress.step(`The database has its tables (${applied.length} migrations).`)
     const { hostname, port } = new URL(this.#databaseUrl)
     if (hostname.endsWith('.neon.tech')) return // the Worker's driver reaches Neon by itself
@@ -153,7 +159,7 @@ export class Stack {
         bindings: workerBindings({
           environment: settings.environment,
           secrets,
-          databaseUrl: this.#databaseUrl,
+          databaseUrl: this.#held(this.#serviceUrls).edge,
           proxyPort: this.#proxy?.port,
           allowPrivateWebhooks,
         }),
@@ -168,7 +174,7 @@ export class Stack {
     const { settings, allowPrivateWebhooks } = this.#options
     return startMl({
       environment: settings.environment,
-      databaseUrl: this.#databaseUrl,
+      databaseUrl: this.#held(this.#serviceUrls).ml,
       modelDir: settings.modelDir,
       webhookSecretKey: this.#held(this.#secrets).WEBHOOK_SECRET_KEY,
       allowPrivateWebhooks,

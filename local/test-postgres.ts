@@ -6,6 +6,7 @@ import type { TestProject } from 'vitest/node'
 import { migrate } from '../migrations/migrate.ts'
 import { startNeonProxy } from './neon-proxy.ts'
 import { startPostgres } from './postgres.ts'
+import { serviceLogins } from './service-logins.ts'
 
 /** Vitest's global setup: one embedded Postgres and one Neon proxy for the whole run. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
@@ -13,10 +14,11 @@ export default async function setup(project: TestProject): Promise<() => Promise
   await chmod(dir, 0o755) // run as root, Postgres is another user and must get in
   const postgres = await startPostgres({ dir: path.join(dir, 'pg'), port: await freePort(), durable: false })
   await migrate(postgres.databaseUrl)
+  const logins = await serviceLogins(postgres.databaseUrl)
   const proxy = await startNeonProxy({ port: 0, postgresPort: Number(new URL(postgres.databaseUrl).port) })
   project.provide('databaseUrl', postgres.databaseUrl)
   project.provide('workerBindings', {
-    DATABASE_URL: postgres.databaseUrl,
+    DATABASE_URL: logins.edge,
     NEON_PROXY_URL: `http://127.0.0.1:${proxy.port}/sql`,
     ADMIN_TOKEN: 'test-admin-token',
     API_KEY_MAC_SECRET: 'test-mac-secret',

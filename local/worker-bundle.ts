@@ -20,7 +20,7 @@ export const isBundleStale = (dir: string) =>
 /** Bundles the Worker into `dir` exactly as a deployment would. */
 export async function bundleWorker(dir: string, options: ToolOptions): Promise<void> {
   const quiet = { ...QUIET_TOOLS, WRANGLER_LOG_PATH: path.join(dir, 'wrangler-logs') }
-  await runTool('wrangler', ['deploy', '--dry-run', '--outdir', dir], {
+  await runTool('wrangler', ['deploy', '--dry-run', '--env', '', '--outdir', dir], {
     ...options,
     environment: { ...options.environment, ...quiet },
   })

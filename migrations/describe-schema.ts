@@ -44,6 +44,11 @@ const LINES: Record<string, string> = {
     from relations r, aclexplode(r.relacl) acl,
       lateral (select coalesce(nullif(acl.grantee, 0)::regrole::text, 'public')) as named (who)
     where acl.grantee <> r.relowner group by r.name, who`,
+  columnGrants: `select r.name, 8, who || "right", 'grant ' || "right" || ' (' || string_agg(a.attname, ', ' order by a.attnum)
+      || ') to ' || who
+    from relations r join pg_attribute a on a.attrelid = r.oid, aclexplode(a.attacl) acl,
+      lateral (select coalesce(nullif(acl.grantee, 0)::regrole::text, 'public'), lower(privilege_type)) as named (who, "right")
+    where not a.attisdropped group by r.name, who, "right"`,
 }
 
 /** Functions in full, and what has no form of its own here: by name, so that it is at least seen to come and go. */

@@ -1,7 +1,18 @@
 import pg from 'pg'
 
-/** A pool, or the client of a running transaction. */
-export type Database = Pick<pg.ClientBase, 'query'>
+/** The client of a running transaction, or what makes one of each query. */
+export interface Database {
+  query<Row extends pg.QueryResultRow>(
+    query: string | pg.QueryConfig,
+    values?: unknown[],
+  ): Promise<pg.QueryResult<Row>>
+}
+
+/** Whose rows a transaction sees and takes, whatever its connection logged in as: see docs/isolation.md. */
+export type Scope = { tenantId: string } | typeof OPERATOR
+
+/** For the little that an operator sees of all tenants. */
+export const OPERATOR = 'operator'
 
 /** A pool that survives the loss of its connections: the next query shows what is wrong. */
 export function openPool(databaseUrl: string): pg.Pool {
@@ -19,12 +30,31 @@ export function openPool(databaseUrl: string): pg.Pool {
   return pool
 }
 
+/** From here to the end of the transaction; a pooled connection keeps nothing of it. */
+export async function become(db: Database, scope: Scope): Promise<void> {
+  const [role, tenantId] = scope === OPERATOR ? ['edgepulse_operator', ''] : ['edgepulse_ml', scope.tenantId]
+  await db.query(`select set_config('role', $1, true), set_config('edgepulse.tenant_id', $2, true)`, [
+    role,
+    tenantId,
+  ])
+}
+
+/** For queries that stand alone: each is a transaction. */
+export const scopedDatabase = (pool: pg.Pool, scope: Scope): Database => ({
+  query: (query, values) => inTransaction(pool, scope, (db) => db.query(query, values)),
+})
+
 /** Commits what `work` did, or nothing of it. */
-export async function inTransaction<T>(pool: pg.Pool, work: (db: Database) => Promise<T>): Promise<T> {
+export async function inTransaction<T>(
+  pool: pg.Pool,
+  scope: Scope,
+  work: (db: Database) => Promise<T>,
+): Promise<T> {
   const client = await pool.connect()
   let broken: Error | undefined
   try {
     await client.query('begin')
+    await become(client, scope)
     const result = await work(client)
     await client.query('commit')
     return result

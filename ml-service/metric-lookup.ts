@@ -1,4 +1,5 @@
-import type { Database } from './database.ts'
+import type pg from 'pg'
+import { OPERATOR, scopedDatabase } from './database.ts'
 import { UsageError } from './usage-error.ts'
 
 /** A metric of a tenant, with its names for people. */
@@ -12,8 +13,8 @@ export interface Series {
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
 /** The id of the tenant that `--tenant` names by id or name. Throws a UsageError when there is none. */
-export async function findTenant(db: Database, reference: string): Promise<string> {
-  const { rows } = await db.query<{ id: string }>(
+export async function findTenant(pool: pg.Pool, reference: string): Promise<string> {
+  const { rows } = await scopedDatabase(pool, OPERATOR).query<{ id: string }>(
     'select id from tenants where name = $1 or id = $2 order by id = $2 desc limit 1',
     [reference, UUID.test(reference) ? reference : null],
   )
@@ -23,9 +24,9 @@ export async function findTenant(db: Database, reference: string): Promise<strin
 }
 
 /** The metric that `--metric` names by id or `device/metric`; both names may hold slashes themselves. */
-export async function findSeries(db: Database, tenantId: string, reference: string): Promise<Series> {
+export async function findSeries(pool: pg.Pool, tenantId: string, reference: string): Promise<Series> {
   const splits = splitsOf(reference)
-  const { rows } = await db.query<Series>(
+  const { rows } = await scopedDatabase(pool, { tenantId }).query<Series>(
     `select m.tenant_id as "tenantId", m.id as "metricId", d.external_id as device, m.name as metric
      from metrics m join devices d on d.tenant_id = m.tenant_id and d.id = m.device_id
      where m.tenant_id = $1 and (m.id = $2
@@ -40,12 +41,26 @@ export async function findSeries(db: Database, tenantId: string, reference: stri
 }
 
 /** Every metric, or every metric of one tenant, in a fixed order. */
-export async function listSeries(db: Database, tenantId?: string): Promise<Series[]> {
-  const { rows } = await db.query<Series>(
+export async function listSeries(pool: pg.Pool, tenantId?: string): Promise<Series[]> {
+  const tenantIds = tenantId === undefined ? await listTenants(pool) : [tenantId]
+  const all: Series[][] = []
+  for (const id of tenantIds) all.push(await seriesOf(pool, id))
+  return all.flat()
+}
+
+async function listTenants(pool: pg.Pool): Promise<string[]> {
+  const { rows } = await scopedDatabase(pool, OPERATOR).query<{ id: string }>(
+    'select id from tenants order by id',
+  )
+  return rows.map(({ id }) => id)
+}
+
+async function seriesOf(pool: pg.Pool, tenantId: string): Promise<Series[]> {
+  const { rows } = await scopedDatabase(pool, { tenantId }).query<Series>(
     `select m.tenant_id as "tenantId", m.id as "metricId", d.external_id as device, m.name as metric
      from metrics m join devices d on d.tenant_id = m.tenant_id and d.id = m.device_id
-     where $1::uuid is null or m.tenant_id = $1 order by m.tenant_id, m.id`,
-    [tenantId ?? null],
+     where m.tenant_id = $1 order by m.id`,
+    [tenantId],
   )
   return rows
 }

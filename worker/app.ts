@@ -6,6 +6,7 @@ import { alertsRoute } from './alerting/alerts-route.ts'
 import { deliveryRoutes } from './alerting/delivery-routes.ts'
 import { rulePreviewRoute } from './alerting/rule-preview-route.ts'
 import { webhooksRoute } from './alerting/webhooks-route.ts'
+import { answerHeaders } from './answer-headers.ts'
 import type { AppEnv } from './app-env.ts'
 import { crossOrigin } from './cross-origin.ts'
 import { healthRoute } from './health-route.ts'
@@ -59,6 +60,7 @@ function matches(route: string, address: string): boolean {
   )
 }
 
+app.use(answerHeaders)
 app.use('/v1/*', crossOrigin)
 app.use(discardUnread)
 app.use(requestDeadline)

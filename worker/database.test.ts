@@ -1,10 +1,12 @@
 import { createServer } from 'node:http'
 import { NeonDbError, neonConfig } from '@neondatabase/serverless'
+import { sql } from 'drizzle-orm'
 import { DrizzleQueryError } from 'drizzle-orm/errors'
 import * as v from 'valibot'
-import { describe, expect, it } from 'vitest'
-import { connect } from '../durable-objects/connect-database.ts'
-import { isPassing, query } from './database.ts'
+import { describe, expect, inject, it, test } from 'vitest'
+import { connect, type DatabaseEnv, OPERATOR } from '../durable-objects/connect-database.ts'
+import { tenants } from '../migrations/schema.ts'
+import { db, isPassing, queryAs } from './database.ts'
 
 function neonError(message: string, code?: string): NeonDbError {
   return Object.assign(new NeonDbError(message), { code })
@@ -67,11 +69,21 @@ describe('isPassing', () => {
   })
 })
 
-describe('query', () => {
+describe('queryAs', () => {
+  const { DATABASE_URL = '', NEON_PROXY_URL = '' } = inject('workerBindings')
+  const run = (env: DatabaseEnv, text: string) => queryAs(env, OPERATOR, db.execute(sql.raw(text)))
+
   it('makes a passing failure a 503 and leaves a bug what it is', async () => {
-    await expect(query(Promise.reject(neonError('lost', '')))).rejects.toMatchObject({ code: 'unavailable' })
-    await expect(query(Promise.reject(new TypeError('bug')))).rejects.toBeInstanceOf(TypeError)
+    const away = { DATABASE_URL, NEON_PROXY_URL: 'http://127.0.0.1:1/sql' }
+    await expect(run(away, 'select 1')).rejects.toMatchObject({ code: 'unavailable' })
+    const there = { DATABASE_URL, NEON_PROXY_URL }
+    await expect(run(there, 'select no_such_thing')).rejects.toMatchObject({ code: '42703' })
+    expect((await run(there, 'select 1 as one')).rows).toEqual([{ one: 1 }])
   })
+})
+
+test('a statement that says nothing of whom it is for cannot run', async () => {
+  await expect(db.select().from(tenants)).rejects.toMatchObject({ cause: expect.any(TypeError) })
 })
 
 describe('a database that does not answer', () => {
@@ -89,9 +101,11 @@ describe('a database that does not answer', () => {
         DATABASE_URL: 'postgresql://u:p@host.test/db',
         NEON_PROXY_URL: `http://127.0.0.1:${port}/sql`,
       }
-      const sql = connect(env, () => 50)
-      await expect(query(sql`select 1`)).rejects.toMatchObject({ code: 'unavailable' })
-      await expect(query(sql.transaction([sql`select 1`]))).rejects.toMatchObject({ code: 'unavailable' })
+      const neon = connect(env, () => 50)
+      for (const call of [() => neon`select 1`, () => neon.transaction([neon`select 1`])]) {
+        const fault: unknown = await call().catch((error: unknown) => error)
+        expect([fault, isPassing(fault)]).toEqual([expect.any(Error), true])
+      }
     } finally {
       neonConfig.fetchEndpoint = endpoint
       silent.closeAllConnections()

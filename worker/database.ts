@@ -1,8 +1,12 @@
 import { NeonDbError } from '@neondatabase/serverless'
+import { sql } from 'drizzle-orm'
+import type { BatchItem, BatchResponse } from 'drizzle-orm/batch'
 import { DrizzleQueryError } from 'drizzle-orm/errors'
 import { drizzle } from 'drizzle-orm/neon-http'
+import type { Context } from 'hono'
 import { ValiError } from 'valibot'
-import { connect } from '../durable-objects/connect-database.ts'
+import { connect, type DatabaseEnv, ofTenant, type Scope } from '../durable-objects/connect-database.ts'
+import type { AppEnv } from './app-env.ts'
 import { unavailable } from './problem.ts'
 import { remainingMs } from './within-deadline.ts'
 
@@ -19,10 +23,10 @@ const PASSING_STATES = /^($|08|25006|28|40|53|55|57|58|XX000)/
 const TOO_LARGE = /HTTP status (413|507)|too large|is larger than/i
 const BUGS = [TypeError, RangeError, ReferenceError, ValiError]
 
-/** Typed access for requests. Every query binds the tenant. */
-export const database = (env: Env) => drizzle(connect(env, () => remainingMs(STATEMENT_DEADLINE_MS)))
+/** Builds statements and runs none: `query` and its like do, which say for whom. */
+export const db = drizzle.mock()
 
-export type Database = ReturnType<typeof database>
+type Statement = BatchItem<'pg'>
 
 /**
  * Whether the same work may succeed later: Postgres, an object or the archive could not be reached or could not
@@ -35,10 +39,31 @@ export function isPassing(error: unknown): boolean {
   return PASSING_STATES.test(cause.code ?? '') // none: no answer of Postgres at all
 }
 
-/** Runs a query for a reader: a database that cannot answer now is a 503, a faulty statement is a bug. */
-export async function query<T>(work: Promise<T>): Promise<T> {
+/** Runs a statement for the tenant of the request. */
+export const query = <T extends Statement>(c: Context<AppEnv>, statement: T) =>
+  queryAs(c.env, ofTenant(c.get('tenantId')), statement)
+
+/** Runs a statement; a database that cannot answer now is a 503, a faulty statement is a bug. */
+export async function queryAs<T extends Statement>(env: DatabaseEnv, scope: Scope, statement: T) {
+  const [result] = await queryTogether(env, scope, [statement])
+  return result
+}
+
+/** Statements in one transaction and one round trip. */
+export async function queryTogether<T extends [Statement, ...Statement[]]>(
+  env: DatabaseEnv,
+  { role, tenantId }: Scope,
+  statements: T,
+): Promise<BatchResponse<T>> {
+  const connected = drizzle(connect(env, () => remainingMs(STATEMENT_DEADLINE_MS)))
   try {
-    return await work
+    const [, ...results] = await connected.batch([
+      db.execute(
+        sql`select set_config('role', ${role}, true), set_config('edgepulse.tenant_id', ${tenantId}, true)`,
+      ),
+      ...statements,
+    ])
+    return results
   } catch (error) {
     throw isPassing(error) ? unavailable(error) : error
   }

@@ -3,8 +3,7 @@ import * as v from 'valibot'
 import type { AppEnv } from './app-env.ts'
 import { component, Instant, told } from './openapi/fields.ts'
 import { operation } from './openapi/operation.ts'
-
-export const VERSION = '0.1.0'
+import { VERSION } from './version.ts'
 
 const Health = component(
   'Health',

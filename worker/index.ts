@@ -15,7 +15,7 @@ const CONSUMERS: Record<string, (batch: MessageBatch, env: Env) => Promise<void>
 export default {
   fetch: app.fetch,
   async queue(batch, env) {
-    const consume = CONSUMERS[batch.queue]
+    const consume = CONSUMERS[batch.queue.replace(/-staging$/, '')]
     if (consume === undefined) throw new Error(`no consumer for queue ${batch.queue}`)
     await consume(batch, env)
   },

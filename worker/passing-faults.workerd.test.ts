@@ -1,8 +1,8 @@
 import { createExecutionContext, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { connect } from '../durable-objects/connect-database.ts'
 import worker, { TenantControl, TenantShard } from './index.ts'
+import { sql } from './testing/owner-sql.ts'
 import { insertMetric } from './testing/reads.ts'
 import { createTenant, request, seriesBatch, type TestTenant } from './testing/tenant.ts'
 
@@ -11,8 +11,6 @@ import { createTenant, request, seriesBatch, type TestTenant } from './testing/t
  * answered with 500 and sends again what is answered with 503, so the answer is 503 with Retry-After, within 10 s,
  * and the same request passes afterwards.
  */
-
-const sql = connect(env)
 
 let tenant: TestTenant
 let ids: Record<'tenant' | 'metric' | 'rule' | 'webhook' | 'delivery', string>

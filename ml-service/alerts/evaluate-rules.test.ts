@@ -18,7 +18,7 @@ afterAll(() => pool.end())
 
 async function score(tenant: SeededTenant, series: Series, now: number) {
   const store = openArtefactStore(tenant.modelDir)
-  const { summary } = await inTransaction(pool, (db) => scoreSeries(db, { store, now }, series))
+  const { summary } = await inTransaction(pool, series, (db) => scoreSeries(db, { store, now }, series))
   return summary
 }
 

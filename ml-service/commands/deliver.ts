@@ -7,7 +7,7 @@ export const deliver: Command = async ({ environment, pool, now, print }) => {
   const webhookSecretKey = environment.webhookSecretKey()
   const { post, close } = webhookPoster(environment.webhookAllowPrivate)
   try {
-    const summary = await deliverDue({ db: pool, now, random: Math.random, webhookSecretKey, post })
+    const summary = await deliverDue({ pool, now, random: Math.random, webhookSecretKey, post })
     print(`${summary.delivered} delivered, ${summary.retrying} to be retried, ${summary.failed} failed`)
   } finally {
     await close()

@@ -1,5 +1,5 @@
 import type { WindowFeatures } from '../../telemetry/window-features.ts'
-import type { Database } from '../database.ts'
+import { type Database, scopedDatabase } from '../database.ts'
 import { type FeatureFormat, featureLines } from '../features/feature-lines.ts'
 import { windowsOfAggregates, windowsOfBoth, windowsOfDatapoints } from '../features/read-windows.ts'
 import type { WindowRange } from '../features/windows-sql.ts'
@@ -17,7 +17,7 @@ export const features: Command = async ({ pool, now, print }, options) => {
   const range = rangeOptions(options)
   const tenantId = await findTenant(pool, required(options, 'tenant'))
   const series = await findSeries(pool, tenantId, required(options, 'metric'))
-  const windows = windowsOf(pool, { ...series, ...range }, source, now())
+  const windows = windowsOf(scopedDatabase(pool, series), { ...series, ...range }, source, now())
   for await (const line of featureLines(windows, format)) print(line)
   return 0
 }

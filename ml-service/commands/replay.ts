@@ -1,3 +1,4 @@
+import { scopedDatabase } from '../database.ts'
 import { log } from '../log.ts'
 import { findTenant } from '../metric-lookup.ts'
 import { progress } from '../progress.ts'
@@ -39,7 +40,7 @@ async function tenantOf({ pool }: CommandContext, archive: Archive, reference: s
     const id = reference.toLowerCase()
     if (!(error instanceof UsageError) || !UUID.test(id)) throw error
     if ((await archive.list(manifestPrefix(id)).next()).done) throw error
-    await insertLostTenant(pool, id)
+    await insertLostTenant(scopedDatabase(pool, { tenantId: id }), id)
     log('warn', 'the database does not know the tenant: its name is its id now, and nothing of it expires', {
       tenant_id: id,
     })
@@ -53,6 +54,7 @@ async function replayTenant(
   tenantId: string,
   range: Range,
 ): Promise<number> {
+  const db = scopedDatabase(pool, { tenantId })
   const scope = { tenantId, scope: `${range.from}..${range.to}` }
   const bar = progress('replayed', await count(archive.list(manifestPrefix(tenantId))), { unit: 'manifests' })
   const replayed = await replayManifests(
@@ -66,12 +68,12 @@ async function replayTenant(
           reason,
         }),
     },
-    { ...scope, range, keepFrom: now() - (await retentionDays(pool, tenantId)) * DAY_MS },
+    { ...scope, range, keepFrom: now() - (await retentionDays(db, tenantId)) * DAY_MS },
   )
   bar.end()
   const windows = await rebuild({ pool, now }, tenantId, replayed.span)
   const orphans = await reportOrphans(archive, tenantId, replayed)
-  await forgetReplayed(pool, scope)
+  await forgetReplayed(db, scope)
   const { batches, datapoints, damaged } = replayed
   print(
     `${batches} batches with ${datapoints} datapoints replayed, ${damaged} damaged; ` +

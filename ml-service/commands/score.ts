@@ -26,7 +26,7 @@ export const score: Command = async (context, options) => {
   const within = options['from'] === undefined && options['to'] === undefined ? undefined : range
   const tenantId = await findTenant(pool, required(options, 'tenant'))
   const series = await findSeries(pool, tenantId, required(options, 'metric'))
-  const { summary, cleanUp } = await inTransaction(pool, (db) =>
+  const { summary, cleanUp } = await inTransaction(pool, series, (db) =>
     scoreSeries(db, { store, now: now() }, series, within),
   )
   await cleanUp()

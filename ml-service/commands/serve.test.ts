@@ -87,6 +87,12 @@ it('scores what becomes due, delivers its alert signed, tells how it is, and end
   expect(metrics).toMatch(/^edgepulse_ml_windows_scored_total \d+$/m)
   expect(metrics).toMatch(/^edgepulse_ml_deliveries_total\{outcome="delivered"\} \d+$/m)
   expect(metrics).toMatch(/^edgepulse_ml_oldest_due_seconds\{work="score"\} [\d.e-]+$/m)
+  // infra/ml-logs.ts makes metrics of these.
+  expect(await service.line('backlog')).toMatchObject({
+    scoring_seconds: expect.any(Number),
+    delivery_seconds: expect.any(Number),
+    deliveries_failed: 0,
+  })
   service.child.kill('SIGTERM')
   expect(await service.exited).toEqual([0, null])
   await receiver.stop()

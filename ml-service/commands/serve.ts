@@ -1,3 +1,4 @@
+import { OPERATOR, scopedDatabase } from '../database.ts'
 import { log } from '../log.ts'
 import { applyRetention } from '../retention/apply-retention.ts'
 import { type ScoreDueDeps, scoreDue } from '../score/score-due.ts'
@@ -15,6 +16,8 @@ import { type Command, type CommandContext, type Options, optional } from './com
 
 const POLL_MS = 1000
 const DAY_MS = 86_400_000
+/** How often it tells its backlog in a line of the log, which infra/ makes metrics of. */
+const BACKLOG_MS = 60_000
 
 /**
  * The service: scores and delivers what becomes due, drops daily what is past its retention, and answers on
@@ -40,6 +43,7 @@ export const serve: Command = async (context, options) => {
     loop({ name: 'scoring', pauseMs: POLL_MS, piece: score }, outage, signal),
     loop({ name: 'delivering', pauseMs: POLL_MS, piece: delivering.piece }, outage, signal),
     loop({ name: 'retention', pauseMs: DAY_MS, piece: () => dropExpired(context, signal) }, outage, signal),
+    loop({ name: 'backlog', pauseMs: BACKLOG_MS, piece: backlogPiece(context, counters) }, outage, signal),
   ])
   await status.stop()
   await delivering.close()
@@ -79,7 +83,7 @@ function deliveringPiece({ environment, pool, now }: CommandContext, counters: C
   const { post, close } = webhookPoster(environment.webhookAllowPrivate)
   return {
     piece: async () => {
-      const summary = await deliverDue({ db: pool, now, random: Math.random, webhookSecretKey, post })
+      const summary = await deliverDue({ pool, now, random: Math.random, webhookSecretKey, post })
       for (const outcome of ['delivered', 'retrying', 'failed'] as const) {
         counters.deliveries[outcome] += summary[outcome]
       }
@@ -94,8 +98,20 @@ async function dropExpired({ pool, now }: CommandContext, signal: AbortSignal): 
 }
 
 async function backlogOf({ pool, now }: CommandContext): Promise<Backlog> {
-  const { oldestSeconds } = await countDue(pool, [])
-  return { scoringSeconds: oldestSeconds, deliverySeconds: await oldestDueDeliverySeconds(pool, now()) }
+  const db = scopedDatabase(pool, OPERATOR)
+  const { oldestSeconds } = await countDue(db, [])
+  return { scoringSeconds: oldestSeconds, deliverySeconds: await oldestDueDeliverySeconds(db, now()) }
+}
+
+function backlogPiece(context: CommandContext, { deliveries }: Counters): () => Promise<void> {
+  let told = 0
+  return async () => {
+    const { scoringSeconds, deliverySeconds } = await backlogOf(context)
+    const { failed } = deliveries
+    const ages = { scoring_seconds: scoringSeconds, delivery_seconds: deliverySeconds }
+    log('info', 'backlog', { ...ages, deliveries_failed: failed - told })
+    told = failed
+  }
 }
 
 /** `--every` in milliseconds; 300 s unless given. */

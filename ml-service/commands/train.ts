@@ -23,7 +23,7 @@ export const train: Command = async (context, options) => {
   if (options['metric'] === undefined) throw new UsageError('Give --tenant and --metric, or --all.')
   const tenantId = await findTenant(pool, required(options, 'tenant'))
   const series = await findSeries(pool, tenantId, required(options, 'metric'))
-  const result = await inTransaction(pool, (db) => trainSeries(db, store, series, until))
+  const result = await inTransaction(pool, series, (db) => trainSeries(db, store, series, until))
   context.print(lineOf(series, result))
   return 0
 }
@@ -36,7 +36,7 @@ async function trainAll({ environment, pool, print }: CommandContext, all: Serie
   let models = 0
   for (const series of all) {
     try {
-      const { model } = await inTransaction(pool, (db) => trainSeries(db, store, series))
+      const { model } = await inTransaction(pool, series, (db) => trainSeries(db, store, series))
       if (model) models += 1
     } catch (error) {
       failed += 1

@@ -2,7 +2,7 @@ import type pg from 'pg'
 import { markDue } from '../../telemetry/batch-statements.ts'
 import { WINDOW_MS, windowStartOf } from '../../telemetry/window.ts'
 import { partOfDatapoints, type WindowPart } from '../../telemetry/window-features.ts'
-import { inTransaction } from '../database.ts'
+import { inTransaction, scopedDatabase } from '../database.ts'
 import { datapointsByWindow } from '../features/read-windows.ts'
 import { supersedingRow } from './judge-window.ts'
 import type { Range } from './plan-replay.ts'
@@ -30,9 +30,10 @@ export async function rebuildWindows(
   now: number,
   onMetric: () => void,
 ): Promise<number> {
+  const db = scopedDatabase(pool, { tenantId })
   let written = 0
   for (let after = BEFORE_ALL; ; ) {
-    const page = await selectFrontiers(pool, { tenantId, from: range.from, after, limit: PAGE_METRICS })
+    const page = await selectFrontiers(db, { tenantId, from: range.from, after, limit: PAGE_METRICS })
     const left = page.values()
     const work = async () => {
       for (const frontier of left) {
@@ -61,7 +62,11 @@ async function rebuildMetric(
   if (from >= to) return 0
   let written = 0
   let page: WindowPart[] = []
-  for await (const { windowStart, ts, values } of datapointsByWindow(pool, { ...metric, from, to })) {
+  for await (const { windowStart, ts, values } of datapointsByWindow(scopedDatabase(pool, metric), {
+    ...metric,
+    from,
+    to,
+  })) {
     page.push(partOfDatapoints(windowStart, ts, values))
     if (page.length < PAGE_WINDOWS) continue
     written += await supersede(pool, metric, page)
@@ -88,12 +93,15 @@ async function supersede(
   const [first, last] = [computed[0], computed.at(-1)]
   if (first === undefined || last === undefined) return 0
   const within = { ...metric, from: first.windowStart, to: last.windowStart }
-  const found = Map.groupBy(await selectWindowRows(pool, within), ({ windowStart }) => windowStart)
+  const found = Map.groupBy(
+    await selectWindowRows(scopedDatabase(pool, metric), within),
+    ({ windowStart }) => windowStart,
+  )
   const rows = computed
     .map((part) => supersedingRow(found.get(part.windowStart) ?? [], part))
     .filter((row) => row !== undefined)
   if (rows.length === 0) return 0
-  await inTransaction(pool, async (db) => {
+  await inTransaction(pool, metric, async (db) => {
     await upsertSuperseding(db, metric, rows)
     await db.query(markDue(metric.tenantId, [metric.metricId]))
   })

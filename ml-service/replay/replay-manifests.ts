@@ -4,7 +4,7 @@ import type { LoadedBatch } from '../../telemetry/batch-rows.ts'
 import { batchTransactions } from '../../telemetry/batch-transactions.ts'
 import { Manifest, type ManifestEntry } from '../../telemetry/manifest.ts'
 import { batchBytes, MAX_TRANSACTION_BYTES } from '../../telemetry/portions.ts'
-import { inTransaction, isConflict } from '../database.ts'
+import { inTransaction, isConflict, OPERATOR, scopedDatabase } from '../database.ts'
 import { ensurePartitions } from '../retention/retention-sql.ts'
 import { BatchNames } from './batch-names.ts'
 import { joined, type Range, runsOf, spanOf, wantedEntries } from './plan-replay.ts'
@@ -47,15 +47,16 @@ export interface Wanted extends Scope {
  */
 export async function replayManifests(deps: ReplayDeps, wanted: Wanted): Promise<Replayed> {
   const result: Replayed = { batches: 0, datapoints: 0, damaged: 0, span: undefined, names: new BatchNames() }
+  const db = scopedDatabase(deps.pool, wanted)
   for await (const key of deps.archive.list(manifestPrefix(wanted.tenantId))) {
     const manifest = await readManifest(deps.archive, key, wanted.tenantId)
     for (const { batch_id } of manifest.batches) result.names.add(batch_id)
     const entries = wantedEntries(manifest.batches, wanted.range, wanted.keepFrom)
     result.span = joined(result.span, spanOf(entries))
-    if (!(await isReplayed(deps.pool, wanted, key))) {
+    if (!(await isReplayed(db, wanted, key))) {
       const damaged = await replayManifest(deps, wanted, manifest.shard, entries, result)
       // One with damage is looked at again, so that every run reports it.
-      if (damaged === 0) await markReplayed(deps.pool, wanted, key)
+      if (damaged === 0) await markReplayed(db, wanted, key)
       result.damaged += damaged
     }
     deps.onManifest()
@@ -81,7 +82,7 @@ async function replayManifest(
 ): Promise<number> {
   const span = spanOf(entries)
   if (span === undefined) return 0
-  await ensurePartitions(deps.pool, Math.max(span.from, keepFrom), span.to - 1)
+  await ensurePartitions(scopedDatabase(deps.pool, OPERATOR), Math.max(span.from, keepFrom), span.to - 1)
   let damaged = 0
   let waiting: LoadedBatch[] = []
   let bytes = 0
@@ -115,7 +116,7 @@ async function store(
   if (batches.length === 0) return
   for (const statements of batchTransactions(tenantId, batches, now())) {
     await despiteConflicts(() =>
-      inTransaction(pool, async (db) => {
+      inTransaction(pool, { tenantId }, async (db) => {
         for (const statement of statements) await db.query(statement)
       }),
     )

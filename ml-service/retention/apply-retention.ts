@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { inTransaction } from '../database.ts'
+import { type Database, OPERATOR, scopedDatabase } from '../database.ts'
 import {
   deleteExpired,
   dropPartition,
@@ -31,15 +31,17 @@ export async function applyRetention(
   now: number,
   stopped: () => boolean = () => false,
 ): Promise<RetentionSummary> {
-  const tenants = await selectRetention(pool)
-  const partitionsMade = await ensurePartitions(pool, now, now + AHEAD_DAYS * DAY_MS)
-  const partitionsDropped = await dropExpiredPartitions(pool, tenants, now)
+  const operator = scopedDatabase(pool, OPERATOR)
+  const tenants = await selectRetention(operator)
+  const partitionsMade = await ensurePartitions(operator, now, now + AHEAD_DAYS * DAY_MS)
+  const partitionsDropped = await dropExpiredPartitions(operator, tenants, now)
   const deleted = { datapoints: 0, window_aggregates: 0, anomaly_scores: 0, batches: 0 }
   for (const { tenantId, retentionDays } of tenants) {
     const cutoff = now - retentionDays * DAY_MS
+    const db = scopedDatabase(pool, { tenantId })
     for (const table of EXPIRING_TABLES) {
       for (let count = CHUNK; count === CHUNK && !stopped(); ) {
-        count = await deleteExpired(pool, table, { tenantId, cutoff, limit: CHUNK })
+        count = await deleteExpired(db, table, { tenantId, cutoff, limit: CHUNK })
         deleted[table] += count
       }
     }
@@ -48,15 +50,11 @@ export async function applyRetention(
 }
 
 /** A day goes as a whole once it is a day past the longest retention of any tenant. */
-async function dropExpiredPartitions(
-  pool: pg.Pool,
-  tenants: TenantRetention[],
-  now: number,
-): Promise<number> {
+async function dropExpiredPartitions(db: Database, tenants: TenantRetention[], now: number): Promise<number> {
   if (tenants.length === 0) return 0
   const longest = Math.max(...tenants.map(({ retentionDays }) => retentionDays))
   const cutoff = now - (longest + 1) * DAY_MS
-  const expired = (await selectPartitions(pool)).filter(({ dayStart }) => dayStart + DAY_MS <= cutoff)
-  for (const { name } of expired) await inTransaction(pool, (db) => dropPartition(db, name))
+  const expired = (await selectPartitions(db)).filter(({ dayStart }) => dayStart + DAY_MS <= cutoff)
+  for (const { name } of expired) await dropPartition(db, name)
   return expired.length
 }

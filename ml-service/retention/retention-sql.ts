@@ -62,8 +62,7 @@ export async function selectPartitions(db: Database): Promise<{ name: string; da
 export async function dropPartition(db: Database, name: string): Promise<void> {
   if (!/^datapoints_[0-9]{8}$/.test(name))
     throw new RangeError(`Cannot drop ${name}: it is no daily partition.`)
-  await db.query("set local lock_timeout = '5s'")
-  await db.query(`drop table ${name}`)
+  await db.query(`select drop_datapoint_partition(to_date($1, '"datapoints_"YYYYMMDD'))`, [name])
 }
 
 /** Makes the daily partitions from `from` to `to` (epoch ms, whole days) that are missing; returns how many. */

@@ -1,10 +1,10 @@
 import type pg from 'pg'
-import { inTransaction, isConflict, isUnreachable } from '../database.ts'
+import { become, inTransaction, isConflict, isUnreachable, OPERATOR, scopedDatabase } from '../database.ts'
 import { log, messageOf } from '../log.ts'
 import type { Series } from '../metric-lookup.ts'
 import type { ArtefactStore } from '../train/artefact-store.ts'
 import { type ScoreSummary, scoreSeries } from './score-series.ts'
-import { claimDueMetric, countDue } from './scores-sql.ts'
+import { claimDueMetric, countDue, type MetricKey, nameMetric } from './scores-sql.ts'
 
 export interface ScoreDueDeps {
   pool: pg.Pool
@@ -26,21 +26,24 @@ export async function scoreDue(deps: ScoreDueDeps, stopped: () => boolean = () =
 
 /** How many metrics are due but held by others (or arrived just now). */
 export async function dueElsewhere({ pool, except }: ScoreDueDeps): Promise<number> {
-  const { count } = await countDue(pool, [...except])
+  const { count } = await countDue(scopedDatabase(pool, OPERATOR), [...except])
   return count
 }
 
 async function scoreNextDue({ pool, store, now, except, onScored }: ScoreDueDeps): Promise<boolean> {
-  let claimed: Series | undefined
+  let claimed: MetricKey | undefined
   try {
-    const done = await inTransaction(pool, async (db) => {
+    const done = await inTransaction(pool, OPERATOR, async (db) => {
       claimed = await claimDueMetric(db, [...except])
-      return claimed && scoreSeries(db, { store, now: now() }, claimed)
+      if (claimed === undefined) return undefined
+      await become(db, claimed)
+      const series = await nameMetric(db, claimed)
+      return { series, ...(await scoreSeries(db, { store, now: now() }, series)) }
     })
-    if (claimed === undefined || done === undefined) return false
+    if (done === undefined) return false
     await done.cleanUp()
-    onScored(claimed, done.summary)
-    logScored(claimed, done.summary)
+    onScored(done.series, done.summary)
+    logScored(done.series, done.summary)
   } catch (error) {
     if (claimed === undefined || isUnreachable(error)) throw error
     const about = { tenant_id: claimed.tenantId, metric_id: claimed.metricId, error: messageOf(error) }

@@ -19,7 +19,9 @@ afterAll(() => pool.end())
 
 async function score(tenant: SeededTenant, series: Series, now = NOW) {
   const store = openArtefactStore(tenant.modelDir)
-  const { summary, cleanUp } = await inTransaction(pool, (db) => scoreSeries(db, { store, now }, series))
+  const { summary, cleanUp } = await inTransaction(pool, series, (db) =>
+    scoreSeries(db, { store, now }, series),
+  )
   await cleanUp()
   return summary
 }

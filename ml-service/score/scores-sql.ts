@@ -2,7 +2,7 @@ import type { Verdict } from '../baseline/baseline.ts'
 import type { Database } from '../database.ts'
 import type { Series } from '../metric-lookup.ts'
 
-interface MetricKey {
+export interface MetricKey {
   tenantId: string
   metricId: string
 }
@@ -11,17 +11,24 @@ interface MetricKey {
  * Claims the metric that has been due longest and is held by nobody else, until the transaction ends;
  * undefined when there is none. `except` are metric ids to leave alone.
  */
-export async function claimDueMetric(db: Database, except: string[]): Promise<Series | undefined> {
-  const { rows } = await db.query<Series>(
-    `with claimed as (
-       select tenant_id, metric_id from due_metrics where metric_id <> all($1::uuid[])
-       order by due_since, metric_id limit 1 for update skip locked)
-     select c.tenant_id as "tenantId", c.metric_id as "metricId", d.external_id as device, m.name as metric
-     from claimed c join metrics m on m.tenant_id = c.tenant_id and m.id = c.metric_id
-       join devices d on d.tenant_id = m.tenant_id and d.id = m.device_id`,
+export async function claimDueMetric(db: Database, except: string[]): Promise<MetricKey | undefined> {
+  const { rows } = await db.query<MetricKey>(
+    `select tenant_id as "tenantId", metric_id as "metricId" from due_metrics where metric_id <> all($1::uuid[])
+     order by due_since, metric_id limit 1 for update skip locked`,
     [except],
   )
   return rows[0]
+}
+
+/** A claimed metric with its names: its due row, which refers to it, is locked. */
+export async function nameMetric(db: Database, { tenantId, metricId }: MetricKey): Promise<Series> {
+  const { rows } = await db.query<Series>(
+    `select m.tenant_id as "tenantId", m.id as "metricId", d.external_id as device, m.name as metric
+     from metrics m join devices d on d.tenant_id = m.tenant_id and d.id = m.device_id
+     where m.tenant_id = $1 and m.id = $2`,
+    [tenantId, metricId],
+  )
+  return rows[0]!
 }
 
 /** How many metrics are due, held by somebody or not, and for how long the oldest has been. */

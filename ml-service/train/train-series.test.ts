@@ -21,8 +21,8 @@ async function seeded(windows: number) {
   const series = await tenant.series('pump-7', 'temperature')
   await tenant.write(series, steadyPoints(START, windows))
   const store = openArtefactStore(tenant.modelDir)
-  const train = (until?: number) => inTransaction(pool, (db) => trainSeries(db, store, series, until))
-  const score = () => inTransaction(pool, (db) => scoreSeries(db, { store, now: START }, series))
+  const train = (until?: number) => inTransaction(pool, series, (db) => trainSeries(db, store, series, until))
+  const score = () => inTransaction(pool, series, (db) => scoreSeries(db, { store, now: START }, series))
   const models = async () =>
     (await pool.query('select path, sha256 from models where tenant_id = $1', [tenant.tenantId])).rows
   return { store, train, score, models }

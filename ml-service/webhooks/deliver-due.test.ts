@@ -37,7 +37,7 @@ afterAll(async () => {
 const BODY = '{"type":"alert.opened","timestamp":"2026-01-01T00:00:00.000Z","data":{"text":"é ✓"}}'
 
 const deliver = (now: number, post = poster.post) =>
-  deliverDue({ db: pool, now: () => now, random: () => 0.5, webhookSecretKey: SECRET_KEY, post })
+  deliverDue({ pool, now: () => now, random: () => 0.5, webhookSecretKey: SECRET_KEY, post })
 
 async function due(answer?: Parameters<typeof startReceiver>[0], path = '') {
   const receiver = await startReceiver(answer)

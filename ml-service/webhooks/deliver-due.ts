@@ -1,13 +1,16 @@
+import type pg from 'pg'
 import { openSecret } from '../../telemetry/secret-box.ts'
 import { signWebhook } from '../../telemetry/signature.ts'
-import type { Database } from '../database.ts'
+import { OPERATOR, scopedDatabase } from '../database.ts'
 import { log, messageOf } from '../log.ts'
 import {
   type Attempt,
-  type ClaimedDelivery,
   claimDeliveries,
+  type Delivery,
+  type DeliveryKey,
   disableEndpoint,
   recordAttempt,
+  selectDelivery,
 } from './deliveries-sql.ts'
 import { nextAttemptAt } from './next-attempt.ts'
 import type { PostResult } from './post-webhook.ts'
@@ -19,7 +22,7 @@ const CONCURRENCY = 16
 const GONE = 410
 
 export interface DeliverDeps {
-  db: Database
+  pool: pg.Pool
   /** Milliseconds since the epoch. */
   now: () => number
   /** In [0, 1). */
@@ -45,14 +48,21 @@ export async function deliverDue(deps: DeliverDeps): Promise<DeliverSummary> {
   const summary: DeliverSummary = { delivered: 0, retrying: 0, failed: 0 }
   for (;;) {
     const now = deps.now()
-    const claimed = await claimDeliveries(deps.db, { now, leaseUntil: now + LEASE_MS, limit: CONCURRENCY })
+    const lease = { now, leaseUntil: now + LEASE_MS, limit: CONCURRENCY }
+    const claimed = await claimDeliveries(scopedDatabase(deps.pool, OPERATOR), lease)
     if (claimed.length === 0) return summary
     const outcomes = await Promise.all(claimed.map((delivery) => attemptDelivery(deps, delivery)))
-    for (const outcome of outcomes) summary[outcome] += 1
+    for (const outcome of outcomes) if (outcome !== undefined) summary[outcome] += 1
   }
 }
 
-async function attemptDelivery(deps: DeliverDeps, delivery: ClaimedDelivery): Promise<keyof DeliverSummary> {
+async function attemptDelivery(
+  deps: DeliverDeps,
+  claimed: DeliveryKey,
+): Promise<keyof DeliverSummary | undefined> {
+  const db = scopedDatabase(deps.pool, claimed)
+  const delivery = await selectDelivery(db, claimed)
+  if (delivery === undefined) return undefined // gone with its webhook meanwhile
   const started = deps.now()
   const result = await send(deps, delivery, started)
   const ended = deps.now()
@@ -65,14 +75,14 @@ async function attemptDelivery(deps: DeliverDeps, delivery: ClaimedDelivery): Pr
   const retryAt =
     result.status === GONE ? undefined : nextAttemptAt(delivery.attemptCount + 1, ended, deps.random())
   const state = result.error === null ? 'delivered' : retryAt === undefined ? 'failed' : 'pending'
-  if (result.status === GONE) await disableEndpoint(deps.db, delivery)
+  if (result.status === GONE) await disableEndpoint(db, delivery)
   const nextAttempt = state === 'pending' ? retryAt : undefined
-  await recordAttempt(deps.db, delivery, attempt, { state, nextAttemptAt: nextAttempt })
+  await recordAttempt(db, delivery, attempt, { state, nextAttemptAt: nextAttempt })
   logAttempt(delivery, attempt, state)
   return state === 'pending' ? 'retrying' : state
 }
 
-async function send(deps: DeliverDeps, delivery: ClaimedDelivery, now: number): Promise<PostResult> {
+async function send(deps: DeliverDeps, delivery: Delivery, now: number): Promise<PostResult> {
   const { id, url, body } = delivery
   const timestampSeconds = Math.floor(now / 1000)
   let signature: string
@@ -93,7 +103,7 @@ async function send(deps: DeliverDeps, delivery: ClaimedDelivery, now: number): 
 }
 
 /** The secret, and the one before while it still signs along. */
-async function secretsOf(delivery: ClaimedDelivery, key: string, now: number): Promise<string[]> {
+async function secretsOf(delivery: Delivery, key: string, now: number): Promise<string[]> {
   const { secret, previousSecret, previousSecretExpires } = delivery
   const sealed = [secret]
   if (previousSecret !== null && previousSecretExpires !== null && previousSecretExpires > now) {
@@ -103,7 +113,7 @@ async function secretsOf(delivery: ClaimedDelivery, key: string, now: number): P
   return Promise.all(sealed.map((text) => openSecret(text, key, context)))
 }
 
-function logAttempt(delivery: ClaimedDelivery, attempt: Attempt, state: string): void {
+function logAttempt(delivery: Delivery, attempt: Attempt, state: string): void {
   log(state === 'delivered' ? 'info' : 'warn', 'webhook attempt', {
     tenant_id: delivery.tenantId,
     delivery_id: delivery.id,

@@ -31,10 +31,13 @@ export async function insertDeliveries(
   )
 }
 
-/** A claimed delivery with what its endpoint says at this moment; secrets are still sealed. */
-export interface ClaimedDelivery {
+export interface DeliveryKey {
   tenantId: string
   id: string
+}
+
+/** A delivery with what its endpoint says at this moment; secrets are still sealed. */
+export interface Delivery extends DeliveryKey {
   webhookId: string
   type: string
   body: string
@@ -52,23 +55,34 @@ export interface ClaimedDelivery {
 export async function claimDeliveries(
   db: Database,
   claim: { now: number; leaseUntil: number; limit: number },
-): Promise<ClaimedDelivery[]> {
-  const { rows } = await db.query<ClaimedDelivery>(
+): Promise<DeliveryKey[]> {
+  const { rows } = await db.query<DeliveryKey>(
     `with due as (
        select d.tenant_id, d.id from webhook_deliveries d
        join webhook_endpoints e on e.tenant_id = d.tenant_id and e.id = d.webhook_id
        where d.state = 'pending' and d.next_attempt_at <= $1 and e.enabled
        order by d.next_attempt_at limit $3 for update of d skip locked)
      update webhook_deliveries d set next_attempt_at = $2
-     from due, webhook_endpoints e
-     where d.tenant_id = due.tenant_id and d.id = due.id
-       and e.tenant_id = d.tenant_id and e.id = d.webhook_id
-     returning d.tenant_id as "tenantId", d.id, d.webhook_id as "webhookId", d.type, d.body,
-       d.attempt_count as "attemptCount", e.url, e.secret, e.previous_secret as "previousSecret",
-       (extract(epoch from e.previous_secret_expires) * 1000)::float8 as "previousSecretExpires"`,
+     from due where d.tenant_id = due.tenant_id and d.id = due.id
+     returning d.tenant_id as "tenantId", d.id`,
     [new Date(claim.now), new Date(claim.leaseUntil), claim.limit],
   )
   return rows
+}
+
+export async function selectDelivery(
+  db: Database,
+  { tenantId, id }: DeliveryKey,
+): Promise<Delivery | undefined> {
+  const { rows } = await db.query<Delivery>(
+    `select d.tenant_id as "tenantId", d.id, d.webhook_id as "webhookId", d.type, d.body,
+       d.attempt_count as "attemptCount", e.url, e.secret, e.previous_secret as "previousSecret",
+       (extract(epoch from e.previous_secret_expires) * 1000)::float8 as "previousSecretExpires"
+     from webhook_deliveries d join webhook_endpoints e on e.tenant_id = d.tenant_id and e.id = d.webhook_id
+     where d.tenant_id = $1 and d.id = $2`,
+    [tenantId, id],
+  )
+  return rows[0]
 }
 
 /** One try, as GET /v1/webhooks/{id}/deliveries shows it; `status` is null where no answer came. */

@@ -1,7 +1,8 @@
 import { Hono } from 'hono'
 import * as v from 'valibot'
+import { OPERATOR } from '../../durable-objects/connect-database.ts'
 import type { AppEnv } from '../app-env.ts'
-import { database, query } from '../database.ts'
+import { queryAs } from '../database.ts'
 import { component, Id, Instant, pageOf, told } from '../openapi/fields.ts'
 import { operation } from '../openapi/operation.ts'
 import { cursorOf, emptyPage, idFilter, Limit, notFound, page } from '../query/parameters.ts'
@@ -66,7 +67,7 @@ const listAll = operation(
   async (c, { query: { tenant, limit, cursor } }) => {
     if (tenant === null) return emptyPage()
     const of = { ...(tenant && { tenantId: tenant }), ...(cursor && { after: cursor }), limit: limit + 1 }
-    const rows = await query(listDeadLetters(database(c.env), of))
+    const rows = await queryAs(c.env, OPERATOR, listDeadLetters(of))
     return page(rows, limit, letterView, ({ id }) => id)
   },
 )
@@ -83,7 +84,7 @@ const retry = operation(
     returns: 'What became of it.',
   },
   async (c, { params: { id } }) => {
-    const letter = await query(findDeadLetter(database(c.env), Number(id)))
+    const [letter] = await queryAs(c.env, OPERATOR, findDeadLetter(Number(id)))
     if (letter === undefined) throw notFound()
     return { id, ...(await retryDeadLetter(c, letter)) }
   },

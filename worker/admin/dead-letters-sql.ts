@@ -1,6 +1,6 @@
 import { and, asc, eq, getTableColumns, gt, sql } from 'drizzle-orm'
 import { deadLetters } from '../../migrations/schema.ts'
-import type { Database } from '../database.ts'
+import { db } from '../database.ts'
 
 /** `version` changes with every write of the row. */
 const columns = { ...getTableColumns(deadLetters), version: sql<string>`${deadLetters}.xmin::text` }
@@ -8,7 +8,7 @@ const columns = { ...getTableColumns(deadLetters), version: sql<string>`${deadLe
 export type LetterRow = typeof deadLetters.$inferSelect & { version: string }
 
 /** The oldest first; of one tenant, or of all and of none. */
-export const listDeadLetters = (db: Database, of: { tenantId?: string; after?: number; limit: number }) =>
+export const listDeadLetters = (of: { tenantId?: string; after?: number; limit: number }) =>
   db
     .select(columns)
     .from(deadLetters)
@@ -21,11 +21,11 @@ export const listDeadLetters = (db: Database, of: { tenantId?: string; after?: n
     .orderBy(asc(deadLetters.id))
     .limit(of.limit)
 
-export const findDeadLetter = async (db: Database, id: number): Promise<LetterRow | undefined> =>
-  (await db.select(columns).from(deadLetters).where(eq(deadLetters.id, id)))[0]
+export const findDeadLetter = (id: number) =>
+  db.select(columns).from(deadLetters).where(eq(deadLetters.id, id))
 
 /** Removes a letter, and the mark of its batch, unless the message has failed again since the letter was read. */
-export const removeDeadLetter = (db: Database, { id, version }: LetterRow) =>
+export const removeDeadLetter = ({ id, version }: LetterRow) =>
   db.execute(sql`
     with removed as (
       delete from dead_letters where id = ${id} and xmin::text = ${version} returning tenant_id, body

@@ -1,13 +1,12 @@
 import { evictDurableObject, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
-import { connect } from '../../durable-objects/connect-database.ts'
 import { TenantShard } from '../index.ts'
 import { batchMessage, consume, persisted, rowsOf, withoutQueue } from '../testing/consume.ts'
+import { sql } from '../testing/owner-sql.ts'
 import type { Page } from '../testing/reads.ts'
 import { admin, createTenant, seriesBatch, type TestTenant } from '../testing/tenant.ts'
 
-const sql = connect(env)
 const shardOf = (tenant: TestTenant) => env.TENANT_SHARD.getByName(`${tenant.id}/0`)
 
 const lettersOf = async (tenant: TestTenant, more = '') => {

@@ -1,12 +1,13 @@
 import { type Context, Hono } from 'hono'
 import * as v from 'valibot'
+import { ofTenant } from '../../durable-objects/connect-database.ts'
 import { MAX_LIVE_KEYS, SCOPES, type Scope } from '../../durable-objects/tenant-config.ts'
 import type { ApiKey } from '../../durable-objects/tenant-control-sql.ts'
 import { Name } from '../../telemetry/name.ts'
 import { isInstant, parseTimestamp } from '../../telemetry/timestamp.ts'
 import { makeKey, parseKey } from '../api-key.ts'
 import type { AppEnv } from '../app-env.ts'
-import { database, query } from '../database.ts'
+import { queryAs } from '../database.ts'
 import { component, Id, Instant, told } from '../openapi/fields.ts'
 import { operation } from '../openapi/operation.ts'
 import { Problem } from '../problem.ts'
@@ -139,7 +140,7 @@ const rotateKey = operation(
     const oldExpiresAt = Date.now() + overlap_seconds * 1000
     await mirror(c, tenantId, record)
     if (!(await withinDeadline(control.rotateKey(keyId, record, oldExpiresAt)))) throw notFound()
-    await query(expireKey(database(c.env), tenantId, keyId, new Date(oldExpiresAt)))
+    await queryAs(c.env, ofTenant(tenantId), expireKey(tenantId, keyId, new Date(oldExpiresAt)))
     return { ...keyView(record), key }
   },
 )
@@ -156,7 +157,7 @@ const revokeKey = operation(
   },
   async (c, { params: { id: tenantId, key_id: keyId } }) => {
     if (!(await withinDeadline(controlOf(c, tenantId).revokeKey(keyId)))) throw notFound()
-    await query(markKeyRevoked(database(c.env), tenantId, keyId, new Date()))
+    await queryAs(c.env, ofTenant(tenantId), markKeyRevoked(tenantId, keyId, new Date()))
   },
 )
 
@@ -182,7 +183,7 @@ function newKey(
 async function mirror(c: Context<AppEnv>, tenantId: string, record: ApiKey): Promise<void> {
   const { id, name, scopes, hash: keyHash } = record
   const times = { createdAt: new Date(record.createdAt), expiresAt: dateOf(record.expiresAt) }
-  await query(insertKey(database(c.env), { tenantId, id, name, keyHash, scopes, ...times }))
+  await queryAs(c.env, ofTenant(tenantId), insertKey({ tenantId, id, name, keyHash, scopes, ...times }))
 }
 
 const dateOf = (ms: number | null) => (ms === null ? null : new Date(ms))

@@ -1,12 +1,13 @@
 import type { Context } from 'hono'
 import * as v from 'valibot'
+import { ofTenant } from '../../durable-objects/connect-database.ts'
 import type { Retry } from '../../durable-objects/outbox.ts'
 import type { AppEnv } from '../app-env.ts'
 import { FlushMessage } from '../consumer/consume-windows.ts'
 import { homeShardOf } from '../consumer/home-shard.ts'
 import { BatchMessage } from '../consumer/load-batch.ts'
 import { isGone } from '../consumer/settle-failure.ts'
-import { database, query } from '../database.ts'
+import { queryAs } from '../database.ts'
 import { withinDeadline } from '../within-deadline.ts'
 import { type LetterRow, removeDeadLetter } from './dead-letters-sql.ts'
 
@@ -44,7 +45,9 @@ const NOT_ARCHIVED: Outcome = {
  */
 export async function retryDeadLetter(c: Context<AppEnv>, letter: LetterRow): Promise<Outcome> {
   const outcome = await withinDeadline(retry(letter.body, c.env))
-  if (outcome.outcome !== 'kept') await query(removeDeadLetter(database(c.env), letter))
+  if (outcome.outcome !== 'kept' && letter.tenantId !== null) {
+    await queryAs(c.env, ofTenant(letter.tenantId), removeDeadLetter(letter))
+  }
   return outcome
 }
 

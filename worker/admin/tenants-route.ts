@@ -1,11 +1,12 @@
 import { Hono } from 'hono'
 import * as v from 'valibot'
+import { OPERATOR, ofTenant } from '../../durable-objects/connect-database.ts'
 import { Deletion } from '../../durable-objects/delete-tenant.ts'
 import { RateLimit } from '../../durable-objects/rate-limit.ts'
 import type { Plan } from '../../durable-objects/tenant-config.ts'
 import { Name } from '../../telemetry/name.ts'
 import type { AppEnv } from '../app-env.ts'
-import { database, query } from '../database.ts'
+import { queryAs } from '../database.ts'
 import { component, Id, Instant, pageOf, told } from '../openapi/fields.ts'
 import { operation } from '../openapi/operation.ts'
 import { Problem } from '../problem.ts'
@@ -89,7 +90,7 @@ const listAll = operation(
     returns: 'A page of tenants.',
   },
   async (c, { query: { limit, cursor: after } }) => {
-    const rows = await query(listTenants(database(c.env), limit + 1, after))
+    const rows = await queryAs(c.env, OPERATOR, listTenants(limit + 1, after))
     return page(rows, limit, tenantView, (row) => row.name)
   },
 )
@@ -107,13 +108,12 @@ const createTenant = operation(
     problems: ['name_taken'],
   },
   async (c, { body: wanted }) => {
-    const db = database(c.env)
     const id = crypto.randomUUID()
     const plan = { ...planOf(wanted), allowedLatenessMs: ALLOWED_LATENESS_MS }
     const { allowedLatenessMs: _, ...columns } = plan
     await withinDeadline(controlOf(c, id).create(plan))
-    await query(ensurePartitions(db, plan.retentionDays))
-    const row = await query(insertTenant(db, { id, name: wanted.name, ...columns }))
+    await queryAs(c.env, OPERATOR, ensurePartitions(plan.retentionDays))
+    const [row] = await queryAs(c.env, ofTenant(id), insertTenant({ id, name: wanted.name, ...columns }))
     if (row === undefined)
       throw new Problem('name_taken', 'A tenant has this name already; choose another one.')
     return tenantView(row)
@@ -163,14 +163,15 @@ const changeTenant = operation(
       ...(change.shards !== undefined && { shards: change.shards }),
       ...(change.rate_limit !== undefined && { rateLimit: change.rate_limit }),
     }
-    const db = database(c.env)
-    if (plan.retentionDays !== undefined) await query(ensurePartitions(db, plan.retentionDays))
+    if (plan.retentionDays !== undefined) await queryAs(c.env, OPERATOR, ensurePartitions(plan.retentionDays))
     await withinDeadline(controlOf(c, id).update({ plan, ...(change.state && { state: change.state }) }))
     const { allowedLatenessMs: _, ...columns } = plan
     if (Object.keys(columns).length === 0 && change.state === undefined)
       return tenantView(await tenantOf(c, id))
-    const row = await query(
-      updateTenant(db, id, { ...columns, ...(change.state && { state: change.state }) }),
+    const [row] = await queryAs(
+      c.env,
+      ofTenant(id),
+      updateTenant(id, { ...columns, ...(change.state && { state: change.state }) }),
     )
     if (row === undefined) throw notFound()
     return tenantView(row)
@@ -197,7 +198,7 @@ const deleteTenant = operation(
   async (c, given) => {
     const found = await tenantOf(c, given.params.id)
     await withinDeadline(controlOf(c, found.id).startDeletion())
-    const row = await query(updateTenant(database(c.env), found.id, { state: 'deleting' }))
+    const [row] = await queryAs(c.env, ofTenant(found.id), updateTenant(found.id, { state: 'deleting' }))
     return tenantView(row ?? { ...found, state: 'deleting' })
   },
 )

@@ -4,7 +4,7 @@ import * as v from 'valibot'
 import { alertRules, metrics } from '../../migrations/schema.ts'
 import { Name } from '../../telemetry/name.ts'
 import type { AppEnv } from '../app-env.ts'
-import { database, query } from '../database.ts'
+import { db, query } from '../database.ts'
 import { component, Id, pageOf, told } from '../openapi/fields.ts'
 import { operation } from '../openapi/operation.ts'
 import { Problem } from '../problem.ts'
@@ -70,7 +70,8 @@ const listRules = operation(
   },
   async (c, { query: { limit, cursor: after } }) => {
     const rows = await query(
-      database(c.env)
+      c,
+      db
         .select()
         .from(alertRules)
         .where(
@@ -100,7 +101,8 @@ const createRule = operation(
   async (c, { body: rule }) => {
     await requireMetric(c, rule.metric_id)
     const [row] = await query(
-      database(c.env)
+      c,
+      db
         .insert(alertRules)
         .values({ tenantId: c.get('tenantId'), id: crypto.randomUUID(), ...columnsOf(rule) })
         .returning(),
@@ -137,7 +139,8 @@ const changeRule = operation(
     if (change.metric_id) await requireMetric(c, change.metric_id)
     if (Object.keys(change).length === 0) return ruleView(found)
     const [row] = await query(
-      database(c.env)
+      c,
+      db
         .update(alertRules)
         .set(columnsOf(change))
         .where(and(eq(alertRules.tenantId, found.tenantId), eq(alertRules.id, id)))
@@ -158,17 +161,14 @@ const deleteRule = operation(
   },
   async (c, given) => {
     const { tenantId, id } = await ruleOf(c, given.params.id)
-    await query(
-      database(c.env)
-        .delete(alertRules)
-        .where(and(eq(alertRules.tenantId, tenantId), eq(alertRules.id, id))),
-    )
+    await query(c, db.delete(alertRules).where(and(eq(alertRules.tenantId, tenantId), eq(alertRules.id, id))))
   },
 )
 
 async function ruleOf(c: Context<AppEnv>, id: string) {
   const [row] = await query(
-    database(c.env)
+    c,
+    db
       .select()
       .from(alertRules)
       .where(and(eq(alertRules.tenantId, c.get('tenantId')), eq(alertRules.id, id))),
@@ -181,7 +181,8 @@ async function ruleOf(c: Context<AppEnv>, id: string) {
 export async function requireMetric(c: Context<AppEnv>, metricId: string | null): Promise<void> {
   if (metricId === null) return
   const rows = await query(
-    database(c.env)
+    c,
+    db
       .select({ id: metrics.id })
       .from(metrics)
       .where(and(eq(metrics.tenantId, c.get('tenantId')), eq(metrics.id, metricId))),

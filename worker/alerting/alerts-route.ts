@@ -3,7 +3,7 @@ import { Hono } from 'hono'
 import * as v from 'valibot'
 import { alertEvents } from '../../migrations/schema.ts'
 import type { AppEnv } from '../app-env.ts'
-import { database, query } from '../database.ts'
+import { db, query } from '../database.ts'
 import { component, Id, Instant, pageOf, told } from '../openapi/fields.ts'
 import { operation } from '../openapi/operation.ts'
 import {
@@ -79,7 +79,8 @@ const listAlerts = operation(
     const { from, to } = rangeOf(range, Date.now())
     if (metricId === null || state === null) return emptyPage()
     const rows = await query(
-      database(c.env)
+      c,
+      db
         .select()
         .from(alertEvents)
         .where(

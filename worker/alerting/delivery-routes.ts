@@ -4,7 +4,7 @@ import { Hono } from 'hono'
 import * as v from 'valibot'
 import { webhookDeliveries } from '../../migrations/schema.ts'
 import type { AppEnv } from '../app-env.ts'
-import { database, query } from '../database.ts'
+import { db, query } from '../database.ts'
 import { component, Id, Instant, pageOf, told } from '../openapi/fields.ts'
 import { operation } from '../openapi/operation.ts'
 import { cursorOf, idOf, Limit, notFound, page } from '../query/parameters.ts'
@@ -62,7 +62,8 @@ const sendTest = operation(
     const now = new Date()
     const deliveryId = crypto.randomUUID()
     const [row] = await query(
-      database(c.env)
+      c,
+      db
         .insert(webhookDeliveries)
         .values({
           tenantId,
@@ -106,7 +107,8 @@ const listDeliveries = operation(
     const { tenantId, id } = await webhookOf(c, params.id)
     const { createdAt } = webhookDeliveries
     const rows = await query(
-      database(c.env)
+      c,
+      db
         .select({ ...getTableColumns(webhookDeliveries), createdMicros: microsOf(createdAt) })
         .from(webhookDeliveries)
         .where(
@@ -136,7 +138,8 @@ const retryDelivery = operation(
   },
   async (c, { params: { id } }) => {
     const [row] = await query(
-      database(c.env)
+      c,
+      db
         .update(webhookDeliveries)
         .set({ state: 'pending', nextAttemptAt: new Date() })
         .where(and(eq(webhookDeliveries.tenantId, c.get('tenantId')), eq(webhookDeliveries.id, id)))

@@ -1,10 +1,11 @@
 import { and, asc, count, eq, gte, lt, or, sql } from 'drizzle-orm'
-import { Hono } from 'hono'
+import { type Context, Hono } from 'hono'
 import * as v from 'valibot'
+import { ofTenant } from '../../durable-objects/connect-database.ts'
 import { anomalyScores, metrics } from '../../migrations/schema.ts'
 import { WINDOW_MS } from '../../telemetry/window.ts'
 import type { AppEnv } from '../app-env.ts'
-import { type Database, database, query } from '../database.ts'
+import { db, query, queryTogether } from '../database.ts'
 import { component, Id, Instant, told } from '../openapi/fields.ts'
 import { operation } from '../openapi/operation.ts'
 import { Range, rangeOf } from '../query/parameters.ts'
@@ -74,17 +75,12 @@ const previewRule = operation(
     const tenantId = c.get('tenantId')
     await requireMetric(c, metricId)
     const { from: wanted, to } = rangeOf(given.query, Date.now())
-    const db = database(c.env)
-    const from = metricId === null ? await affordable(db, tenantId, wanted, to) : wanted
-    const [[looked], crossings] = await query(
-      db.batch([
-        db
-          .select({ windows: count() })
-          .from(anomalyScores)
-          .where(scored(tenantId, metricId, from, to)),
-        crossingsOf(db, scored(tenantId, metricId, from, to), rule.threshold),
-      ]),
-    )
+    const from = metricId === null ? await affordable(c, wanted, to) : wanted
+    const within = scored(tenantId, metricId, from, to)
+    const [[looked], crossings] = await queryTogether(c.env, ofTenant(tenantId), [
+      db.select({ windows: count() }).from(anomalyScores).where(within),
+      crossingsOf(within, rule.threshold),
+    ])
     const firings = firingsByMetric(rule, crossings.slice(0, MAX_CROSSINGS))
     return {
       from,
@@ -99,8 +95,9 @@ const previewRule = operation(
 )
 
 /** Where to begin, so that no more than MAX_WINDOWS are between there and `to` when every metric sends always. */
-async function affordable(db: Database, tenantId: string, wanted: Date, to: Date): Promise<Date> {
-  const [row] = await query(db.select({ n: count() }).from(metrics).where(eq(metrics.tenantId, tenantId)))
+async function affordable(c: Context<AppEnv>, wanted: Date, to: Date): Promise<Date> {
+  const ofTheTenant = eq(metrics.tenantId, c.get('tenantId'))
+  const [row] = await query(c, db.select({ n: count() }).from(metrics).where(ofTheTenant))
   const windowsEach = Math.floor(MAX_WINDOWS / Math.max(1, row?.n ?? 0))
   return new Date(Math.max(wanted.getTime(), to.getTime() - windowsEach * WINDOW_MS))
 }
@@ -115,7 +112,7 @@ const scored = (tenantId: string, metricId: string | null, from: Date, to: Date)
   )
 
 /** Every score that reaches the threshold, and the one after a run of them: all that a rule's verdict hangs on. */
-function crossingsOf(db: Database, within: ReturnType<typeof scored>, threshold: number) {
+function crossingsOf(within: ReturnType<typeof scored>, threshold: number) {
   const { metricId, windowEnd, score } = anomalyScores
   const before = sql<number>`lag(${score}) over (partition by ${metricId} order by ${windowEnd})`
   const each = db

@@ -2,13 +2,14 @@ import { and, eq } from 'drizzle-orm'
 import type { Context } from 'hono'
 import { webhookEndpoints } from '../../migrations/schema.ts'
 import type { AppEnv } from '../app-env.ts'
-import { database, query } from '../database.ts'
+import { db, query } from '../database.ts'
 import { notFound } from '../query/parameters.ts'
 
 /** The tenant's webhook with this id; 404 when there is none. */
 export async function webhookOf(c: Context<AppEnv>, id: string) {
   const [row] = await query(
-    database(c.env)
+    c,
+    db
       .select()
       .from(webhookEndpoints)
       .where(and(eq(webhookEndpoints.tenantId, c.get('tenantId')), eq(webhookEndpoints.id, id))),

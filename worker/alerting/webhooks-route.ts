@@ -5,7 +5,7 @@ import { webhookEndpoints } from '../../migrations/schema.ts'
 import { sealSecret } from '../../telemetry/secret-box.ts'
 import { webhookSecretOf } from '../../telemetry/signature.ts'
 import type { AppEnv } from '../app-env.ts'
-import { database, query } from '../database.ts'
+import { db, query } from '../database.ts'
 import { component, Id, pageOf, told } from '../openapi/fields.ts'
 import { operation } from '../openapi/operation.ts'
 import { Problem } from '../problem.ts'
@@ -67,7 +67,8 @@ const listWebhooks = operation(
   },
   async (c, { query: { limit, cursor: after } }) => {
     const rows = await query(
-      database(c.env)
+      c,
+      db
         .select()
         .from(webhookEndpoints)
         .where(
@@ -100,10 +101,8 @@ const createWebhook = operation(
     const [tenantId, id, secret] = [c.get('tenantId'), crypto.randomUUID(), newSecret()]
     const sealed = await sealSecret(secret, c.env.WEBHOOK_SECRET_KEY, sealContext(tenantId, id))
     const [row] = await query(
-      database(c.env)
-        .insert(webhookEndpoints)
-        .values({ tenantId, id, url, enabled, secret: sealed })
-        .returning(),
+      c,
+      db.insert(webhookEndpoints).values({ tenantId, id, url, enabled, secret: sealed }).returning(),
     )
     return { ...webhookView(row!), secret }
   },
@@ -152,7 +151,8 @@ const deleteWebhook = operation(
   async (c, given) => {
     const { tenantId, id } = await webhookOf(c, given.params.id)
     await query(
-      database(c.env)
+      c,
+      db
         .delete(webhookEndpoints)
         .where(and(eq(webhookEndpoints.tenantId, tenantId), eq(webhookEndpoints.id, id))),
     )
@@ -187,7 +187,8 @@ async function update(
   change: Partial<typeof webhookEndpoints.$inferInsert>,
 ) {
   const [row] = await query(
-    database(c.env)
+    c,
+    db
       .update(webhookEndpoints)
       .set(change)
       .where(and(eq(webhookEndpoints.tenantId, tenantId), eq(webhookEndpoints.id, id)))

@@ -1,10 +1,8 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
-import { connect } from '../../durable-objects/connect-database.ts'
 import { batchMessage, consume, persisted, rowsOf, withoutQueue } from '../testing/consume.ts'
+import { sql } from '../testing/owner-sql.ts'
 import { createTenant, seriesBatch } from '../testing/tenant.ts'
-
-const sql = connect(env)
 
 describe('the consumer of edgepulse-batches', () => {
   it('stores a batch once however often its message comes', async () => {

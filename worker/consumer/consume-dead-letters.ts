@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { connect, type Sql } from '../../durable-objects/connect-database.ts'
+import { become, connect, OPERATOR, ofTenant, type Sql } from '../../durable-objects/connect-database.ts'
 import { errorFields, log } from '../log.ts'
 import { FlushMessage } from './consume-windows.ts'
 import { insertDeadLetter, insertFailedBatch } from './consumer-sql.ts'
@@ -31,7 +31,8 @@ async function settle(sql: Sql, body: unknown, env: Env): Promise<void> {
   const flush = v.safeParse(FlushMessage, body)
   if (batch.success) await settleBatch(sql, batch.output, env)
   else if (flush.success) await settleFlush(sql, flush.output, env)
-  else await persist(() => sql.transaction([insertDeadLetter(sql, null, body, REASON)]))
+  else
+    await persist(() => sql.transaction([become(sql, OPERATOR), insertDeadLetter(sql, null, body, REASON)]))
   log('error', 'dead_letter', { body })
 }
 
@@ -42,6 +43,7 @@ async function settleBatch(sql: Sql, message: BatchMessage, env: Env): Promise<v
   await store(
     sql,
     () => [
+      become(sql, ofTenant(tenant_id)),
       insertDeadLetter(sql, tenant_id, message, REASON),
       insertFailedBatch(sql, tenant_id, batch_id, r2_key, REASON),
     ],
@@ -54,7 +56,7 @@ async function settleFlush(sql: Sql, message: FlushMessage, env: Env): Promise<v
   if (await isGone(tenant_id, env)) return
   await store(
     sql,
-    () => [insertDeadLetter(sql, tenant_id, message, REASON)],
+    () => [become(sql, ofTenant(tenant_id)), insertDeadLetter(sql, tenant_id, message, REASON)],
     () => env.TENANT_SHARD.getByName(`${tenant_id}/${shard}`).failFlush(flush_id),
   )
 }

@@ -1,11 +1,9 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
-import { connect } from '../../durable-objects/connect-database.ts'
 import { TenantShard } from '../index.ts'
 import { batchMessage, consume, withoutQueue } from '../testing/consume.ts'
+import { sql } from '../testing/owner-sql.ts'
 import { createTenant, seriesBatch } from '../testing/tenant.ts'
-
-const sql = connect(env)
 
 describe('the consumer of the dead letter queue', () => {
   it('keeps a message once, however often it comes, and parks a flush', async () => {

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { connect, type Sql } from '../../durable-objects/connect-database.ts'
+import { become, connect, ofTenant, type Sql } from '../../durable-objects/connect-database.ts'
 import { decodeFlush, type FlushContent, type FlushedWindow } from '../../durable-objects/window-frames.ts'
 import type { BatchRows } from '../../telemetry/batch-rows.ts'
 import { markDue, type Statement, upsertMetrics } from '../../telemetry/batch-statements.ts'
@@ -36,7 +36,8 @@ async function storeFlush(sql: Sql, { tenant_id, shard, flush_id }: FlushMessage
   if (bytes === undefined) return
   const content = decode(bytes)
   const transaction = statements(sql, tenant_id, shard, content)
-  if (transaction.length > 0) await persist(() => sql.transaction(transaction))
+  if (transaction.length > 0)
+    await persist(() => sql.transaction([become(sql, ofTenant(tenant_id)), ...transaction]))
   await stub.acknowledgeFlush(flush_id)
   log('info', 'flush_persisted', { tenant_id, shard, flush_id, windows: content.windows.length })
 }

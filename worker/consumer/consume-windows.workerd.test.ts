@@ -1,13 +1,10 @@
-import { env } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
-import { connect } from '../../durable-objects/connect-database.ts'
 import { encodeFlush, type FlushedWindow } from '../../durable-objects/window-frames.ts'
 import { deviceIdOf } from '../../telemetry/series-id.ts'
 import { TenantShard } from '../index.ts'
 import { consume, rowsOf } from '../testing/consume.ts'
+import { sql } from '../testing/owner-sql.ts'
 import { createTenant, seriesBatch } from '../testing/tenant.ts'
-
-const sql = connect(env)
 
 describe('the consumer of edgepulse-windows', () => {
   it('stores each flushed window and the usage once, marks the metric due, and readers see the window', async () => {

@@ -1,11 +1,9 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
-import { connect } from '../../durable-objects/connect-database.ts'
 import { TenantControl, TenantShard } from '../index.ts'
 import { batchMessage, consume, rowsOf, withoutQueue } from '../testing/consume.ts'
+import { sql } from '../testing/owner-sql.ts'
 import { admin, createTenant, seriesBatch } from '../testing/tenant.ts'
-
-const sql = connect(env)
 
 describe('the consumer of edgepulse-batches, of what is hard to store', () => {
   it('stores a batch of 50,000 series, more than one transaction takes, and acknowledges it once', async () => {

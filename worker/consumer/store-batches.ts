@@ -1,4 +1,4 @@
-import type { Sql } from '../../durable-objects/connect-database.ts'
+import { become, ofTenant, type Sql } from '../../durable-objects/connect-database.ts'
 import type { LoadedBatch } from '../../telemetry/batch-rows.ts'
 import { batchTransactions } from '../../telemetry/batch-transactions.ts'
 import { persist } from './settle-failure.ts'
@@ -11,6 +11,11 @@ export async function storeBatches(
   persistedAt: number,
 ): Promise<void> {
   for (const statements of batchTransactions(tenantId, batches, persistedAt)) {
-    await persist(() => sql.transaction(statements.map(({ text, values }) => sql.query(text, values))))
+    await persist(() =>
+      sql.transaction([
+        become(sql, ofTenant(tenantId)),
+        ...statements.map(({ text, values }) => sql.query(text, values)),
+      ]),
+    )
   }
 }

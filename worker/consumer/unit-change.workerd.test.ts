@@ -1,12 +1,10 @@
 import { runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { connect } from '../../durable-objects/connect-database.ts'
 import { TenantShard } from '../index.ts'
 import { batchMessage, consume, withoutQueue } from '../testing/consume.ts'
+import { sql } from '../testing/owner-sql.ts'
 import { createTenant, type TestTenant } from '../testing/tenant.ts'
-
-const sql = connect(env)
 
 beforeEach(() => {
   // Tests decide in what order batches are stored: nothing is sent again meanwhile.

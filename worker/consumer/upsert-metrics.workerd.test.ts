@@ -1,14 +1,11 @@
-import { env } from 'cloudflare:workers'
 import fc from 'fast-check'
 import { beforeAll, expect, test } from 'vitest'
-import { connect } from '../../durable-objects/connect-database.ts'
 import { upsertMetrics } from '../../telemetry/batch-statements.ts'
 import { changeIn, seenIn, unitHistory } from '../../telemetry/testing/unit-history.ts'
 import { type UnitRecord, type UnitSeen, withUnit } from '../../telemetry/unit-record.ts'
+import { sql } from '../testing/owner-sql.ts'
 
 /* The statement on a real Postgres, against the whole history of each metric as the oracle. */
-
-const sql = connect(env)
 const tenantId = crypto.randomUUID()
 const deviceId = crypto.randomUUID()
 

@@ -92,10 +92,13 @@ it('sends every message once, whatever the queue refuses or never answers', asyn
   expect(Math.max(...calls.map((call) => call.length))).toBeLessThanOrEqual(100)
 })
 
-it('does not let more wait than a queue takes in one call', async () => {
-  const { calls, announce } = setUp()
+it('does not let more wait than a queue takes in one call, and makes no call for nothing', async () => {
+  const { calls, answers, announce } = setUp()
   for (let i = 0; i < 102; i += 1) announce(`b-${i}`)
   expect(calls).toEqual([['b-0'], ['b-101']])
+  for (const answer of answers) answer.resolve()
+  await vi.advanceTimersByTimeAsync(50)
+  expect(calls.map((call) => call.length)).toEqual([1, 1, 100])
 })
 
 it('goes on when the request that takes messages along is not heard of any more', async () => {

@@ -46,6 +46,7 @@ export class Announcer {
     await new Promise((resolve) => setTimeout(resolve, GATHER_MS))
     const messages = this.#waiting.splice(0)
     this.#takenUntil = 0 // what comes in from now on is for the next request
+    if (messages.length === 0) return // another request took them: there were too many for one call
     await send(() => queue.sendBatch(messages.map((body) => ({ body }))), messages)
   }
 }

@@ -1,14 +1,13 @@
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { connect } from '../../durable-objects/connect-database.ts'
 import { TenantShard } from '../index.ts'
 import { batchMessage, consume, withoutQueue } from '../testing/consume.ts'
+import { sql } from '../testing/owner-sql.ts'
 import { admin, createTenant, type TestTenant } from '../testing/tenant.ts'
 
 /* Which batches are the same, and that what the first answer said of one holds ever after. */
 
 const DAY_MS = 86_400_000
-const sql = connect(env)
 
 interface Receipt {
   status: string

@@ -1,11 +1,11 @@
 import { env } from 'cloudflare:workers'
 import { neonConfig } from '@neondatabase/serverless'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { connect } from '../../durable-objects/connect-database.ts'
 import { SCOPES } from '../../durable-objects/tenant-config.ts'
 import type { Call } from '../testing/conformance.ts'
 import { consume } from '../testing/consume.ts'
 import { write } from '../testing/influx.ts'
+import { sql } from '../testing/owner-sql.ts'
 import { insertMetric } from '../testing/reads.ts'
 import {
   admin,
@@ -21,8 +21,6 @@ import {
  * Every answer that the API's description names is provoked here: `request` holds each against the description,
  * and the last test counts them. A call that is added to the API comes here by itself with all but its success.
  */
-
-const sql = connect(env)
 const routes = Object.entries(conformance.document.paths).flatMap(([path, calls]) =>
   Object.entries(calls).map(([method, call]) => ({
     method: method.toUpperCase(),
@@ -237,12 +235,37 @@ describe('with what it cannot take', () => {
     expect((await request('/v1/openapi.json', { headers: { 'if-none-match': tag } })).status).toBe(304)
   })
 
-  it.each(answering(429))('$id answers 429 beyond the plan', async (route) => {
+  it.each(answering(429, (call) => !isAdmin(call)))('$id answers 429 beyond the plan', async (route) => {
     const { key } = await createTenant({
       plan: { rate_limit: { datapoints_per_second: 1, batches_per_second: 1 } },
     })
     const answers = await Promise.all(otherBodies(route.id, 10).map((body) => call(route, { key, body })))
     expect(answers.map(({ status }) => status)).toContain(429)
+  })
+
+  describe('an address that calls /admin too often', () => {
+    const headers = { 'cf-connecting-ip': '203.0.113.7', authorization: 'Bearer guess' }
+    const answers: Record<number, number> = {}
+
+    beforeAll(async () => {
+      for (let i = 0; i < 1_000; i += 1) {
+        const { status } = await request('/admin/tenants', { headers })
+        answers[status] = (answers[status] ?? 0) + 1
+      }
+    })
+
+    it('hears 401 a thousand times a minute', () => {
+      expect(answers).toEqual({ 401: 1_000 })
+    })
+
+    it.each(answering(429, isAdmin))('$id answers 429', async ({ path, method }) => {
+      const authorization = `Bearer ${env.ADMIN_TOKEN}`
+      const answer = await request(path.replace(/\{\w+\}/g, 'any'), {
+        method,
+        headers: { ...headers, authorization },
+      })
+      expect([answer.status, answer.headers.get('retry-after')]).toEqual([429, '60'])
+    })
   })
 
   const otherBodies = (id: string, count: number) =>

@@ -1,7 +1,7 @@
 import type { Env, Hono } from 'hono'
 import { type GenerateSpecOptions, generateSpecs } from 'hono-openapi'
-import { VERSION } from '../health-route.ts'
 import { ProblemBody } from '../problem.ts'
+import { VERSION } from '../version.ts'
 import type { Description } from './description.ts'
 import { answerSchema } from './json-schema.ts'
 import { SECURITY_SCHEMES } from './security.ts'

@@ -3,7 +3,7 @@ import { Hono } from 'hono'
 import * as v from 'valibot'
 import { anomalyScores } from '../../migrations/schema.ts'
 import type { AppEnv } from '../app-env.ts'
-import { database, query } from '../database.ts'
+import { db, query } from '../database.ts'
 import { component, Id, Instant, pageOf, told } from '../openapi/fields.ts'
 import { operation } from '../openapi/operation.ts'
 import { requireScope } from '../tenant-auth.ts'
@@ -88,7 +88,8 @@ const listAnomalies = operation(
     const { from, to } = rangeOf(range, Date.now())
     if (metricId === null) return emptyPage()
     const rows = await query(
-      database(c.env)
+      c,
+      db
         .select()
         .from(anomalyScores)
         .where(

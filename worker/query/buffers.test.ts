@@ -29,7 +29,8 @@ interface Statement {
 let loaded: Loaded
 let client: pg.Client
 let bindings: Record<string, unknown>
-let sent: Statement[] = []
+/** A list a transaction. */
+let sent: Statement[][] = []
 
 beforeAll(async () => {
   const scratch = await scratchDatabase(inject('databaseUrl'))
@@ -50,7 +51,7 @@ beforeAll(async () => {
   }
   neonConfig.fetchFunction = (url: string, init: { body: string }) => {
     const body: Statement | { queries: Statement[] } = JSON.parse(init.body)
-    sent.push(...('queries' in body ? body.queries : [body]))
+    sent.push('queries' in body ? body.queries : [body])
     return fetch(url, init)
   }
   return async () => {
@@ -73,14 +74,24 @@ async function costOf(path: string, query: Record<string, string>) {
   const page: { data: unknown[]; next_cursor: string | null } = await answer.json()
   expect(answer.status, JSON.stringify(page)).toBe(200)
   let buffers = 0
-  for (const statement of sent) buffers += await buffersOf(statement)
+  for (const statements of sent) buffers += await buffersOf(statements)
   return { rows: page.data.length, buffers, more: page.next_cursor !== null }
 }
 
-async function buffersOf({ query, params = [] }: Statement): Promise<number> {
-  const { rows } = await client.query(`explain (analyze, buffers, format json) ${query}`, params)
-  const { Plan: plan } = rows[0]['QUERY PLAN'][0]
-  return plan['Shared Hit Blocks'] + plan['Shared Read Blocks']
+/** Under row-level security: the first statement says for whom the others are. */
+async function buffersOf([become, ...statements]: Statement[]): Promise<number> {
+  await client.query('begin')
+  await client.query(become!.query, become!.params)
+  const { rows: bound } = await client.query(`select row_security_active('tenants') as bound`)
+  expect(bound).toEqual([{ bound: true }])
+  let buffers = 0
+  for (const { query, params = [] } of statements) {
+    const { rows } = await client.query(`explain (analyze, buffers, format json) ${query}`, params)
+    const { Plan: plan } = rows[0]['QUERY PLAN'][0]
+    buffers += plan['Shared Hit Blocks'] + plan['Shared Read Blocks']
+  }
+  await client.query('commit')
+  return buffers
 }
 
 /** A list, and SQL for the cursors of its rows, in its order. */

@@ -3,7 +3,7 @@ import { Hono } from 'hono'
 import * as v from 'valibot'
 import { devices, metrics } from '../../migrations/schema.ts'
 import type { AppEnv } from '../app-env.ts'
-import { database, query } from '../database.ts'
+import { db, query } from '../database.ts'
 import { component, Id, Instant, pageOf, told } from '../openapi/fields.ts'
 import { operation } from '../openapi/operation.ts'
 import { requireScope } from '../tenant-auth.ts'
@@ -45,12 +45,12 @@ const listDevices = operation(
   },
   async (c, { query: { search, last_seen_before: silentSince, limit, cursor: after } }) => {
     const tenantId = c.get('tenantId')
-    const db = database(c.env)
     const metricCount = db
       .select({ n: count() })
       .from(metrics)
       .where(and(eq(metrics.tenantId, tenantId), eq(metrics.deviceId, devices.id)))
     const rows = await query(
+      c,
       db
         .select({
           id: devices.id,

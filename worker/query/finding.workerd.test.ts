@@ -1,12 +1,10 @@
-import { env } from 'cloudflare:workers'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { connect } from '../../durable-objects/connect-database.ts'
+import { sql } from '../testing/owner-sql.ts'
 import { list } from '../testing/reads.ts'
 import { createTenant, type TestTenant } from '../testing/tenant.ts'
 
 /* How one thing is found among many: by name, by id, by silence, by score. */
 
-const sql = connect(env)
 const WINDOW_MS = 300_000
 const now = Math.floor(Date.now() / WINDOW_MS) * WINDOW_MS
 

@@ -1,7 +1,7 @@
 import { and, asc, eq, gte, lt } from 'drizzle-orm'
 import * as v from 'valibot'
 import { datapoints } from '../../migrations/schema.ts'
-import { query } from '../database.ts'
+import { db, query } from '../database.ts'
 import { component, Instant, pageOf } from '../openapi/fields.ts'
 import { operation } from '../openapi/operation.ts'
 import { METRIC_LIST, metricRequest } from './metric-request.ts'
@@ -25,8 +25,9 @@ export const listDatapoints = operation(
     returns: 'A page of datapoints.',
   },
   async (c, given) => {
-    const { db, tenantId, metricId, limit, from, to } = await metricRequest(c, given.params, given.query)
+    const { tenantId, metricId, limit, from, to } = await metricRequest(c, given.params, given.query)
     const rows = await query(
+      c,
       db
         .select({ ts: datapoints.ts, value: datapoints.value })
         .from(datapoints)

@@ -4,7 +4,7 @@ import * as v from 'valibot'
 import { metrics } from '../../migrations/schema.ts'
 import { nearestInstant } from '../../telemetry/timestamp.ts'
 import type { AppEnv } from '../app-env.ts'
-import { type Database, database, query } from '../database.ts'
+import { db, query } from '../database.ts'
 import { cursorOf, InstantCursor, idOf, Limit, notFound, Range, rangeOf } from './parameters.ts'
 
 /** What the lists below one metric take. */
@@ -15,7 +15,7 @@ export const METRIC_LIST = {
 
 /** A request for a list of one metric, `from ≤ t < to`. */
 export interface MetricRequest {
-  db: Database
+  c: Context<AppEnv>
   tenantId: string
   metricId: string
   limit: number
@@ -31,17 +31,17 @@ export async function metricRequest(
 ): Promise<MetricRequest> {
   const range = rangeOf(wanted, Date.now())
   const tenantId = c.get('tenantId')
-  const db = database(c.env)
-  await requireMetric(db, tenantId, metricId)
+  await requireMetric(c, tenantId, metricId)
   const from =
     after === undefined
       ? range.from
       : new Date(nearestInstant(Math.max(after.getTime() + 1, range.from.getTime())))
-  return { db, tenantId, metricId, limit, from, to: range.to }
+  return { c, tenantId, metricId, limit, from, to: range.to }
 }
 
-async function requireMetric(db: Database, tenantId: string, metricId: string): Promise<void> {
+async function requireMetric(c: Context<AppEnv>, tenantId: string, metricId: string): Promise<void> {
   const rows = await query(
+    c,
     db
       .select({ id: metrics.id })
       .from(metrics)

@@ -3,7 +3,7 @@ import { Hono } from 'hono'
 import * as v from 'valibot'
 import { anomalyScores, devices, metrics } from '../../migrations/schema.ts'
 import type { AppEnv } from '../app-env.ts'
-import { database, query } from '../database.ts'
+import { db, query } from '../database.ts'
 import { component, Id, Instant, pageOf, told } from '../openapi/fields.ts'
 import { operation } from '../openapi/operation.ts'
 import { requireScope } from '../tenant-auth.ts'
@@ -71,7 +71,6 @@ const listMetrics = operation(
   async (c, { query: { device_id: deviceId, id: ids, search, limit, cursor: after } }) => {
     if (deviceId === null) return emptyPage()
     const tenantId = c.get('tenantId')
-    const db = database(c.env)
     const lastScore = db
       .select({ score: anomalyScores.score })
       .from(anomalyScores)
@@ -79,6 +78,7 @@ const listMetrics = operation(
       .orderBy(sql`${anomalyScores.windowEnd} desc`)
       .limit(1)
     const rows = await query(
+      c,
       db
         .select({
           id: metrics.id,

@@ -1,6 +1,5 @@
-import { env } from 'cloudflare:workers'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
-import { connect } from '../../durable-objects/connect-database.ts'
+import { sql } from '../testing/owner-sql.ts'
 import { insertMetric, list, type Page } from '../testing/reads.ts'
 import { createTenant, type TestTenant } from '../testing/tenant.ts'
 
@@ -11,7 +10,7 @@ let metricId: string
 
 beforeAll(async () => {
   owner = await createTenant()
-  metricId = await insertMetric(connect(env), owner)
+  metricId = await insertMetric(sql, owner)
 })
 
 describe('parameters', () => {

@@ -1,10 +1,8 @@
-import { env } from 'cloudflare:workers'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
-import { connect } from '../../durable-objects/connect-database.ts'
+import { sql } from '../testing/owner-sql.ts'
 import { list } from '../testing/reads.ts'
 import { createTenant, request, seriesBatch, type TestTenant } from '../testing/tenant.ts'
 
-const sql = connect(env)
 const MODEL = crypto.randomUUID()
 
 let owner: TestTenant

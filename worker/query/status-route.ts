@@ -1,11 +1,12 @@
 import { and, count, eq, max } from 'drizzle-orm'
 import { Hono } from 'hono'
 import * as v from 'valibot'
+import { ofTenant } from '../../durable-objects/connect-database.ts'
 import { RateLimit } from '../../durable-objects/rate-limit.ts'
 import { anomalyScores, batches, windowAggregates } from '../../migrations/schema.ts'
 import { WINDOW_MS } from '../../telemetry/window.ts'
 import type { AppEnv } from '../app-env.ts'
-import { type Database, database, query } from '../database.ts'
+import { db, queryTogether } from '../database.ts'
 import { component, Instant, told } from '../openapi/fields.ts'
 import { operation } from '../openapi/operation.ts'
 import { requireScope } from '../tenant-auth.ts'
@@ -68,7 +69,7 @@ const getStatus = operation(
     const tenantId = c.get('tenantId')
     const [flow, stored] = await Promise.all([
       withinDeadline(c.env.TENANT_CONTROL.getByName(tenantId).status()),
-      query(storedStatus(database(c.env), tenantId)),
+      storedStatus(c.env, tenantId),
     ])
     const { lastWindowStart, lastScored, failed, unitChanges } = stored
     const pendingMs = flow.oldestPendingAt === null ? null : Date.now() - flow.oldestPendingAt
@@ -97,8 +98,8 @@ export const statusRoute = new Hono<AppEnv>().get('/', requireScope('read'), get
 
 const dateOf = (ms: number | null) => (ms === null ? null : new Date(ms))
 
-async function storedStatus(db: Database, tenantId: string) {
-  const [[window], [scored], [failed], unitChanges] = await db.batch([
+async function storedStatus(env: Env, tenantId: string) {
+  const [[window], [scored], [failed], unitChanges] = await queryTogether(env, ofTenant(tenantId), [
     db
       .select({ last: max(windowAggregates.windowStart) })
       .from(windowAggregates)
@@ -111,7 +112,7 @@ async function storedStatus(db: Database, tenantId: string) {
       .select({ n: count() })
       .from(batches)
       .where(and(eq(batches.tenantId, tenantId), eq(batches.status, 'failed'))),
-    recentUnitChanges(db, tenantId, Date.now()),
+    recentUnitChanges(tenantId, Date.now()),
   ])
   return {
     lastWindowStart: window?.last ?? null,

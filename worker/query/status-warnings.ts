@@ -1,7 +1,7 @@
 import { and, desc, eq, gte } from 'drizzle-orm'
 import * as v from 'valibot'
 import { devices, metrics } from '../../migrations/schema.ts'
-import type { Database } from '../database.ts'
+import { db } from '../database.ts'
 import { component, Id, Instant, told } from '../openapi/fields.ts'
 
 const SERIES_NEAR_LIMIT_SHARE = 0.9
@@ -55,7 +55,7 @@ interface UnitChange {
 }
 
 /** Metrics whose unit changed lately, the newest change first. */
-export const recentUnitChanges = (db: Database, tenantId: string, now: number) =>
+export const recentUnitChanges = (tenantId: string, now: number) =>
   db
     .select({
       metricId: metrics.id,

@@ -1,13 +1,12 @@
 import { runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { connect } from '../../durable-objects/connect-database.ts'
 import { TenantShard } from '../index.ts'
 import { batchMessage, consume, withoutQueue } from '../testing/consume.ts'
+import { sql } from '../testing/owner-sql.ts'
 import { createTenant, type TestTenant } from '../testing/tenant.ts'
 
 const WINDOW_MS = 300_000
-const sql = connect(env)
 const statusOf = async (tenant: TestTenant) =>
   (await tenant.get('/v1/status')).json<Record<string, unknown>>()
 

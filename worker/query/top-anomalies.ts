@@ -1,7 +1,7 @@
 import { and, desc, eq, gte, lt, sql } from 'drizzle-orm'
 import * as v from 'valibot'
 import { anomalyScores, devices, metrics } from '../../migrations/schema.ts'
-import { database, query } from '../database.ts'
+import { db, query } from '../database.ts'
 import { component, Id, Instant, told } from '../openapi/fields.ts'
 import { operation } from '../openapi/operation.ts'
 import { Limit, Range, rangeOf } from './parameters.ts'
@@ -61,7 +61,6 @@ export const listTopAnomalies = operation(
   async (c, { query: { limit, ...range } }) => {
     const { from, to } = rangeOf(range, Date.now())
     const tenantId = c.get('tenantId')
-    const db = database(c.env)
     const worst = db
       .selectDistinctOn([anomalyScores.metricId], {
         metric_id: anomalyScores.metricId,
@@ -86,6 +85,7 @@ export const listTopAnomalies = operation(
       .orderBy(anomalyScores.metricId, desc(anomalyScores.score), anomalyScores.windowEnd)
       .as('worst')
     const data = await query(
+      c,
       db
         .select({
           metric_id: worst.metric_id,

@@ -4,7 +4,7 @@ import * as v from 'valibot'
 import type { DayUsage } from '../../durable-objects/window-frames.ts'
 import { usageDaily } from '../../migrations/schema.ts'
 import type { AppEnv } from '../app-env.ts'
-import { database, query } from '../database.ts'
+import { db, query } from '../database.ts'
 import { component, told } from '../openapi/fields.ts'
 import { operation } from '../openapi/operation.ts'
 import { requireScope } from '../tenant-auth.ts'
@@ -78,7 +78,8 @@ const getUsage = operation(
     const [counted, scored] = await Promise.all([
       withinDeadline(control.usage(from, to)),
       query(
-        database(c.env)
+        c,
+        db
           .select({ day: usageDaily.day, windowsScored: sum(usageDaily.windowsScored).mapWith(Number) })
           .from(usageDaily)
           .where(and(eq(usageDaily.tenantId, tenantId), between(usageDaily.day, from, to)))

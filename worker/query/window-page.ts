@@ -8,7 +8,7 @@ import {
   type WindowFeatures,
   type WindowPart,
 } from '../../telemetry/window-features.ts'
-import { query } from '../database.ts'
+import { db, query } from '../database.ts'
 import type { MetricRequest } from './metric-request.ts'
 import { cursorText } from './parameters.ts'
 
@@ -39,7 +39,8 @@ function readRows(request: MetricRequest, last: Date): Promise<WindowRow[]> {
   const severalParts = sql`count(*) ${ofWindow} > 1 and max(${windowAggregates.superseded}) ${ofWindow} is null`
   const neededSketch = sql<Uint8Array | null>`case when ${severalParts} then ${sketch} end`.mapWith(sketch)
   return query(
-    request.db
+    request.c,
+    db
       .select({ windowStart, ...columns, sketch: neededSketch })
       .from(windowAggregates)
       .where(and(inRange(request), lte(windowStart, last)))
@@ -49,7 +50,7 @@ function readRows(request: MetricRequest, last: Date): Promise<WindowRow[]> {
 
 /** The values of windows that a part came to since they were superseded, by the window's start. */
 async function readValues(
-  { db, tenantId, metricId }: MetricRequest,
+  { c, tenantId, metricId }: MetricRequest,
   unsettled: WindowSize[],
 ): Promise<Map<number, number[]>> {
   if (unsettled.length === 0) return new Map()
@@ -57,6 +58,7 @@ async function readValues(
   const within = ({ windowStart }: WindowSize) =>
     and(gte(ts, windowStart), lt(ts, new Date(windowStart.getTime() + WINDOW_MS)))
   const rows = await query(
+    c,
     db
       .select({ ts, value })
       .from(datapoints)
@@ -88,7 +90,8 @@ function windowSizes(request: MetricRequest): Promise<WindowSize[]> {
   const { windowStart, sketch, superseded, count } = windowAggregates
   const unsettled = sql`coalesce(sum(${count}) filter (where ${superseded} is null), 0) <> max(${superseded})`
   return query(
-    request.db
+    request.c,
+    db
       .select({
         windowStart,
         readBytes: sql<number>`case

@@ -1,13 +1,11 @@
-import { env } from 'cloudflare:workers'
 import { neonConfig } from '@neondatabase/serverless'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { connect } from '../../durable-objects/connect-database.ts'
 import { seededRandom } from '../../telemetry/random.ts'
 import { Sketch } from '../../telemetry/sketch.ts'
+import { sql } from '../testing/owner-sql.ts'
 import { insertMetric, list, type Page } from '../testing/reads.ts'
 import { createTenant, type TestTenant } from '../testing/tenant.ts'
 
-const sql = connect(env)
 let owner: TestTenant
 let metricId: string
 

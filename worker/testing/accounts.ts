@@ -1,11 +1,9 @@
 import { env } from 'cloudflare:workers'
 import * as v from 'valibot'
-import { connect } from '../../durable-objects/connect-database.ts'
 import { Manifest } from '../../telemetry/manifest.ts'
+import { sql } from './owner-sql.ts'
 import type { TestTenant } from './tenant.ts'
 import type { Batch } from './tenant-life.ts'
-
-const sql = connect(env)
 
 /** What a tenant's batches come to, in every place that counts or keeps them. */
 export async function accountsOf(tenant: TestTenant) {

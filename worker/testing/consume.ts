@@ -1,11 +1,9 @@
 import { createExecutionContext, createMessageBatch, getQueueResult } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { expect, vi } from 'vitest'
-import { connect } from '../../durable-objects/connect-database.ts'
 import worker from '../index.ts'
+import { sql } from './owner-sql.ts'
 import type { TestTenant } from './tenant.ts'
-
-const sql = connect(env)
 
 /** Hands bodies to a consumer as one queue batch and tells what became of each. */
 export async function consume(queue: string, bodies: unknown[], { attempts = 1, bindings = env } = {}) {

@@ -1,0 +1,37 @@
+import { RemovalPolicy } from 'aws-cdk-lib'
+import type { Metric } from 'aws-cdk-lib/aws-cloudwatch'
+import { FilterPattern, LogGroup } from 'aws-cdk-lib/aws-logs'
+import { Construct } from 'constructs'
+
+const NAMESPACE = 'EdgePulse/ML'
+
+/**
+ * Where tasks write their JSON lines, and the metrics that CloudWatch reads from them: `serve` tells its backlog
+ * once a minute.
+ */
+export class MlLogs extends Construct {
+  readonly group: LogGroup
+  /** Seconds that the oldest due window, or delivery, has been waiting. */
+  readonly scoringAge: Metric
+  readonly deliveryAge: Metric
+  /** Deliveries given up since the last line. */
+  readonly deliveriesFailed: Metric
+
+  constructor(scope: Construct, id: string, days: number) {
+    super(scope, id)
+    this.group = new LogGroup(this, 'Group', { retention: days, removalPolicy: RemovalPolicy.DESTROY })
+    this.scoringAge = this.#fromBacklog('scoring_seconds', 'Maximum')
+    this.deliveryAge = this.#fromBacklog('delivery_seconds', 'Maximum')
+    this.deliveriesFailed = this.#fromBacklog('deliveries_failed', 'Sum')
+  }
+
+  #fromBacklog(field: string, statistic: 'Maximum' | 'Sum'): Metric {
+    const filter = this.group.addMetricFilter(field, {
+      filterPattern: FilterPattern.stringValue('$.message', '=', 'backlog'),
+      metricNamespace: NAMESPACE,
+      metricName: field,
+      metricValue: `$.${field}`,
+    })
+    return filter.metric({ statistic })
+  }
+}
