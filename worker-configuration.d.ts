@@ -34,6 +34,7 @@ declare namespace Cloudflare {
 		RESEND_AFTER_MS: string;
 		NEON_PROXY_URL: string;
 		WEBHOOK_ALLOW_PRIVATE: string;
+		CORS_ORIGINS: string;
 		API_KEY_MAC_SECRET_PREVIOUS: string;
 		DATABASE_URL: string;
 		ADMIN_TOKEN: string;
