@@ -14,7 +14,7 @@ describe('createApi()', () => {
     const windows = await apiWith({}).windows('device-7.temperature', span, {
       onProgress: (count) => progress.push(count),
     })
-    expect(progress).toEqual([1000, windows.length])
+    expect(progress).toEqual([1000, 2000, windows.length])
     expect(windows[0]!.window_start).toBeGreaterThanOrEqual(span.from)
     expect(windows.at(-1)!.window_start).toBeLessThan(span.to)
   })
