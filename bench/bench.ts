@@ -13,6 +13,8 @@ const BENCHMARKS: Record<string, string> = {
   edge_stages: './edge/edge-stages.ts',
   ingest_rate: './rate/ingest-rate.ts',
   dashboard_pan: './dashboard/pan.ts',
+  feature_rate: './score/feature-rate.ts',
+  score_rate: './score/score-rate.ts',
 }
 
 /** Runs one benchmark and shows its lines as they come; resolves with its exit code. */

@@ -14,6 +14,7 @@ import * as windows from './features/windows-sql.ts'
 import { findSeries, listSeries } from './metric-lookup.ts'
 import * as replay from './replay/replay-sql.ts'
 import * as retention from './retention/retention-sql.ts'
+import * as due from './score/due-sql.ts'
 import * as scores from './score/scores-sql.ts'
 import * as models from './train/models-sql.ts'
 import { UsageError } from './usage-error.ts'
@@ -49,8 +50,9 @@ const cursor = {
 }
 const verdict = {
   ...{ windowStart: NOW, windowEnd: NOW + 300_000, score: 1, onsetScore: 0, state: 'ready' as const },
-  ...{ reasons: [], expected: undefined, lessons: [], modelId: null },
+  ...{ reasons: [], expected: undefined, lessons: [] },
 }
+const scoreRow = () => ({ metricId: rows.metricId, verdict, modelId: null })
 const attempt = { at: new Date(NOW).toISOString(), status: 200, duration_ms: 1, error: null }
 const delivered = { state: 'delivered' as const, nextAttemptAt: undefined }
 const body = {
@@ -63,12 +65,13 @@ const batch = () => {
 }
 const scope = () => ({ tenantId: rows.tenantId, scope: 's' })
 const metric = () => ({ tenantId: rows.tenantId, metricId: rows.metricId })
+const cursorKey = () => ({ ruleId: rows.ruleId, metricId: rows.metricId })
 
 /** Each query of a tenant, with arguments under which it finds or changes something. */
 const CALLS: Record<string, (db: Database) => Promise<unknown>> = {
-  selectRules: (db) => alerts.selectRules(db, metric()),
-  lockCursors: (db) => alerts.lockCursors(db, metric(), [rows.ruleId], NOW),
-  updateCursor: (db) => alerts.updateCursor(db, metric(), rows.ruleId, cursor),
+  selectRules: (db) => alerts.selectRules(db, rows.tenantId),
+  lockCursors: (db) => alerts.lockCursors(db, rows.tenantId, [{ ...cursorKey(), start: NOW }]),
+  updateCursors: (db) => alerts.updateCursors(db, rows.tenantId, [{ ...cursorKey(), ...cursor }]),
   insertEvent: (db) =>
     alerts.insertEvent(db, rows.tenantId, {
       ...{
@@ -84,7 +87,9 @@ const CALLS: Record<string, (db: Database) => Promise<unknown>> = {
   resolveEvent: (db) => alerts.resolveEvent(db, rows.tenantId, rows.eventId, NOW),
   selectParts: (db) => windows.selectParts(db, { ...metric(), ...ALL }, 9),
   selectDatapoints: (db) => windows.selectDatapoints(db, { ...metric(), ...ALL }, 9),
-  countParts: (db) => windows.countParts(db, metric(), [NOW]),
+  countParts: (db) =>
+    windows.countParts(db, rows.tenantId, [{ ...metric(), since: undefined, until: ALL.to }]),
+  selectPartColumns: (db) => windows.selectPartColumns(db, rows.tenantId, [{ ...metric(), ...ALL }], 9),
   isReplayed: (db) => replay.isReplayed(db, scope(), 'm'),
   markReplayed: (db) => replay.markReplayed(db, scope(), 'another'),
   forgetReplayed: (db) => replay.forgetReplayed(db, scope()),
@@ -97,15 +102,18 @@ const CALLS: Record<string, (db: Database) => Promise<unknown>> = {
   selectWindowRows: (db) => replay.selectWindowRows(db, { ...metric(), ...ALL }),
   upsertSuperseding: (db) => replay.upsertSuperseding(db, metric(), [superseding]),
   deleteExpired: (db) => retention.deleteExpired(db, 'datapoints', { ...metric(), cutoff: NOW, limit: 9 }),
-  nameMetric: (db) => scores.nameMetric(db, metric()),
-  deleteDue: (db) => scores.deleteDue(db, metric()),
-  lastScored: (db) => scores.lastScored(db, metric()),
-  upsertScores: (db) => scores.upsertScores(db, metric(), [verdict], NOW),
+  nameMetrics: (db) => due.nameMetrics(db, rows.tenantId, [rows.metricId]),
+  deleteDue: (db) => due.deleteDue(db, rows.tenantId, [rows.metricId]),
+  lastScored: (db) => scores.lastScored(db, rows.tenantId, [rows.metricId]),
+  insertScores: (db) => scores.insertScores(db, rows.tenantId, [scoreRow()], NOW),
+  upsertScores: (db) => scores.upsertScores(db, rows.tenantId, [scoreRow()], NOW),
   countWindowsScored: (db) => scores.countWindowsScored(db, rows.tenantId, 1, NOW),
-  selectModels: (db) => models.selectModels(db, metric(), NOW),
-  upsertModel: (db) =>
-    models.upsertModel(db, metric(), { id: randomUUID(), path: 'p', sha256: 's', trainedUntil: NOW }),
-  deleteModels: (db) => models.deleteModels(db, metric(), [rows.modelId]),
+  selectModels: (db) => models.selectModels(db, rows.tenantId, [rows.metricId]),
+  upsertModels: (db) =>
+    models.upsertModels(db, rows.tenantId, [
+      { ...metric(), id: randomUUID(), path: 'p', sha256: 's', trainedUntil: NOW },
+    ]),
+  deleteModels: (db) => models.deleteModels(db, rows.tenantId, [rows.modelId]),
   selectEnabledEndpoints: (db) => deliveries.selectEnabledEndpoints(db, rows.tenantId),
   insertDeliveries: (db) =>
     deliveries.insertDeliveries(
@@ -125,21 +133,14 @@ const CALLS: Record<string, (db: Database) => Promise<unknown>> = {
     }
   },
   markDue: (db) => db.query(markDue(rows.tenantId, [rows.metricId])),
-  lockMetric: (db) => scores.lockMetric(db, metric()),
+  lockMetric: (db) => due.lockMetric(db, metric()),
 }
 
 /** These find nothing of what a test could write before. */
-const SILENT = ['lockMetric', 'insertLostTenant']
+const SILENT = ['insertLostTenant']
 /** These ask across tenants, of what docs/isolation.md lists. */
 const OF_OPERATOR = [
-  ...[
-    'selectRetention',
-    'selectPartitions',
-    'dropPartition',
-    'ensurePartitions',
-    'claimDueMetric',
-    'countDue',
-  ],
+  ...['selectRetention', 'selectPartitions', 'dropPartition', 'ensurePartitions', 'claimDue', 'countDue'],
   ...['claimDeliveries', 'oldestDueDeliverySeconds'],
 ]
 

@@ -1,23 +1,24 @@
+import { arrayText } from '../../telemetry/batch-statements.ts'
 import { type Database, instant } from '../database.ts'
 import type { AlertCursor, AlertRule } from './judge-alert.ts'
 
-interface MetricKey {
-  tenantId: string
-  metricId: string
-}
-
-/** The enabled rules that watch this metric. */
-export async function selectRules(db: Database, { tenantId, metricId }: MetricKey): Promise<AlertRule[]> {
-  const { rows } = await db.query<AlertRule>(
-    `select id, threshold, for_windows as "forWindows", cooldown_seconds * 1000::float8 as "cooldownMs"
-     from alert_rules where tenant_id = $1 and (metric_id = $2 or metric_id is null) and enabled order by id`,
-    [tenantId, metricId],
+/** The tenant's enabled rules, on one metric or (null) on all. */
+export async function selectRules(
+  db: Database,
+  tenantId: string,
+): Promise<(AlertRule & { metricId: string | null })[]> {
+  const { rows } = await db.query<AlertRule & { metricId: string | null }>(
+    `select id, metric_id as "metricId", threshold, for_windows as "forWindows",
+       cooldown_seconds * 1000::float8 as "cooldownMs"
+     from alert_rules where tenant_id = $1 and enabled order by id`,
+    [tenantId],
   )
   return rows
 }
 
 interface CursorRow {
   ruleId: string
+  metricId: string
   lastWindowEnd: number
   aboveWindows: number
   openEventId: string | null
@@ -25,57 +26,75 @@ interface CursorRow {
   sequence: number
 }
 
+/** A rule on a metric, which starts at `start` where it is new. */
+export interface CursorKey {
+  ruleId: string
+  metricId: string
+  start: number
+}
+
 /**
- * The cursors of `ruleIds` on the metric, locked until the transaction ends. A rule that is new here starts
- * at `start`: the newest window scored before it was first evaluated, -Infinity when there was none.
+ * The cursors of these rules on metrics of one tenant, locked until the transaction ends; none of a rule that
+ * has been deleted meanwhile. A rule that is new on a metric starts at the newest window scored before it was
+ * first evaluated there, -Infinity when there was none.
  */
 export async function lockCursors(
   db: Database,
-  { tenantId, metricId }: MetricKey,
-  ruleIds: string[],
-  start: number,
-): Promise<Map<string, AlertCursor>> {
+  tenantId: string,
+  keys: CursorKey[],
+): Promise<(AlertCursor & { ruleId: string; metricId: string })[]> {
+  const columns = [
+    arrayText(keys.map(({ ruleId }) => ruleId)),
+    arrayText(keys.map(({ metricId }) => metricId)),
+  ]
   await db.query(
     `insert into alert_cursors (tenant_id, rule_id, metric_id, last_window_end)
-     select $1, rule_id, $2, $4 from unnest($3::uuid[]) as rule_id
+     select $1, k.rule_id, k.metric_id, k.start
+     from unnest($2::uuid[], $3::uuid[], $4::timestamptz[]) as k (rule_id, metric_id, start)
+       join alert_rules r on r.tenant_id = $1 and r.id = k.rule_id
+     order by k.metric_id, k.rule_id
      on conflict do nothing`,
-    [tenantId, metricId, ruleIds, instant(start)],
+    [tenantId, ...columns, keys.map(({ start }) => instant(start))],
   )
   const { rows } = await db.query<CursorRow>(
-    `select rule_id as "ruleId", (extract(epoch from last_window_end) * 1000)::float8 as "lastWindowEnd",
-       above_windows as "aboveWindows", open_event_id as "openEventId",
-       (extract(epoch from closed_at) * 1000)::float8 as "closedAt", sequence
-     from alert_cursors where tenant_id = $1 and metric_id = $2 and rule_id = any($3)
-     order by rule_id for update`,
-    [tenantId, metricId, ruleIds],
+    `select c.rule_id as "ruleId", c.metric_id as "metricId",
+       (extract(epoch from c.last_window_end) * 1000)::float8 as "lastWindowEnd",
+       c.above_windows as "aboveWindows", c.open_event_id as "openEventId",
+       (extract(epoch from c.closed_at) * 1000)::float8 as "closedAt", c.sequence
+     from alert_cursors c join unnest($2::uuid[], $3::uuid[]) as k (rule_id, metric_id)
+       on c.rule_id = k.rule_id and c.metric_id = k.metric_id
+     where c.tenant_id = $1
+     order by c.metric_id, c.rule_id for update of c`,
+    [tenantId, ...columns],
   )
-  return new Map(
-    rows.map(({ ruleId, openEventId, closedAt, ...cursor }) => [
-      ruleId,
-      { ...cursor, openEventId: openEventId ?? undefined, closedAt: closedAt ?? undefined },
-    ]),
-  )
+  return rows.map(({ openEventId, closedAt, ...cursor }) => ({
+    ...cursor,
+    openEventId: openEventId ?? undefined,
+    closedAt: closedAt ?? undefined,
+  }))
 }
 
-export async function updateCursor(
+export async function updateCursors(
   db: Database,
-  { tenantId, metricId }: MetricKey,
-  ruleId: string,
-  cursor: AlertCursor,
+  tenantId: string,
+  cursors: (AlertCursor & { ruleId: string; metricId: string })[],
 ): Promise<void> {
   await db.query(
-    `update alert_cursors set last_window_end = $4, above_windows = $5, open_event_id = $6, closed_at = $7,
-       sequence = $8
-     where tenant_id = $1 and metric_id = $2 and rule_id = $3 and last_window_end < $4`,
+    `update alert_cursors c set last_window_end = k.last_window_end, above_windows = k.above_windows,
+       open_event_id = k.open_event_id, closed_at = k.closed_at, sequence = k.sequence
+     from unnest($2::uuid[], $3::uuid[], $4::timestamptz[], $5::int[], $6::uuid[], $7::timestamptz[], $8::int[])
+       as k (rule_id, metric_id, last_window_end, above_windows, open_event_id, closed_at, sequence)
+     where c.tenant_id = $1 and c.rule_id = k.rule_id and c.metric_id = k.metric_id
+       and c.last_window_end < k.last_window_end`,
     [
       tenantId,
-      metricId,
-      ruleId,
-      new Date(cursor.lastWindowEnd),
-      cursor.aboveWindows,
-      cursor.openEventId ?? null,
-      cursor.closedAt === undefined ? null : new Date(cursor.closedAt),
-      cursor.sequence,
+      arrayText(cursors.map(({ ruleId }) => ruleId)),
+      arrayText(cursors.map(({ metricId }) => metricId)),
+      cursors.map(({ lastWindowEnd }) => new Date(lastWindowEnd)),
+      arrayText(cursors.map(({ aboveWindows }) => aboveWindows)),
+      cursors.map(({ openEventId }) => openEventId ?? null),
+      cursors.map(({ closedAt }) => (closedAt === undefined ? null : new Date(closedAt))),
+      arrayText(cursors.map(({ sequence }) => sequence)),
     ],
   )
 }

@@ -9,53 +9,71 @@ import {
   lockCursors,
   resolveEvent,
   selectRules,
-  updateCursor,
+  updateCursors,
 } from './alerts-sql.ts'
-import { type AlertCursor, type AlertEffect, type AlertRule, judgeAlert } from './judge-alert.ts'
+import { type AlertEffect, type AlertRule, judgeAlert } from './judge-alert.ts'
 
 /** Older windows store their event but tell nobody: a replay or backfill floods no receiver. */
 const MAX_AGE_MS = 24 * 3600_000
 
-/** The rules of one metric while a run scores it; their cursors are locked until the transaction ends. */
+/** The rules of some metrics while a run scores them; their cursors are locked until the transaction ends. */
 export interface RuleEvaluation {
-  /** Judges newly scored windows, oldest first. */
-  judge(verdicts: Verdict[]): Promise<void>
-  /** Stores how far the rules came; returns how many alerts opened and resolved. */
-  finish(): Promise<{ opened: number; resolved: number }>
+  /** Judges newly scored windows of a metric, oldest first; returns how many alerts opened and resolved. */
+  judge(series: Series, verdicts: Verdict[]): Promise<Tally>
+  /** Stores how far the rules came. */
+  finish(): Promise<void>
 }
 
-/** `scoredUntil` ends the newest window scored before this run: there rules start that are new to the metric. */
+interface Tally {
+  opened: number
+  resolved: number
+}
+
+/**
+ * The rules of metrics of one tenant. `scoredUntil` ends the newest window of a metric that was scored before
+ * this run: there rules start that are new to it.
+ */
 export async function startEvaluation(
   db: Database,
-  series: Series,
-  scoredUntil: number,
+  tenantId: string,
+  metrics: { series: Series; scoredUntil: number }[],
   now: number,
 ): Promise<RuleEvaluation> {
-  const rules = await selectRules(db, series)
-  const ruleIds = rules.map((rule) => rule.id)
-  const cursors =
-    rules.length > 0 ? await lockCursors(db, series, ruleIds, scoredUntil) : new Map<string, AlertCursor>()
-  const tally = { opened: 0, resolved: 0 }
+  const rules = await selectRules(db, tenantId)
+  const rulesOf = ({ metricId }: Series) =>
+    rules.filter((rule) => rule.metricId === null || rule.metricId === metricId)
+  const keys = metrics.flatMap(({ series, scoredUntil }) =>
+    rulesOf(series).map(({ id }) => ({ ruleId: id, metricId: series.metricId, start: scoredUntil })),
+  )
+  const found = keys.length > 0 ? await lockCursors(db, tenantId, keys) : []
+  const cursors = new Map(found.map((cursor) => [`${cursor.ruleId}/${cursor.metricId}`, cursor]))
 
-  async function judgeOne(rule: AlertRule, verdict: Verdict): Promise<void> {
-    const before = cursors.get(rule.id)
-    if (before === undefined) return // deleted meanwhile
-    const { cursor, effect } = judgeAlert(before, { ...rule, metricId: series.metricId }, verdict)
-    cursors.set(rule.id, cursor)
-    if (effect === undefined) return
-    tally[effect.kind === 'open' ? 'opened' : 'resolved'] += 1
-    await carryOut(db, series, { rule, verdict, effect, now })
+  async function judgeOne(rule: AlertRule, series: Series, verdict: Verdict): Promise<AlertEffect> {
+    const { metricId } = series
+    const key = `${rule.id}/${metricId}`
+    const before = cursors.get(key)
+    if (before === undefined) return undefined // deleted meanwhile
+    const { cursor, effect } = judgeAlert(before, { ...rule, metricId }, verdict)
+    cursors.set(key, { ...cursor, ruleId: rule.id, metricId })
+    if (effect !== undefined) await carryOut(db, series, { rule, verdict, effect, now })
+    return effect
   }
 
   return {
-    judge: async (verdicts) => {
-      for (const verdict of verdicts) for (const rule of rules) await judgeOne(rule, verdict)
-    },
-    finish: async () => {
-      for (const [ruleId, cursor] of cursors) {
-        if (Number.isFinite(cursor.lastWindowEnd)) await updateCursor(db, series, ruleId, cursor)
+    judge: async (series, verdicts) => {
+      const tally = { opened: 0, resolved: 0 }
+      const watching = rulesOf(series)
+      for (const verdict of watching.length > 0 ? verdicts : []) {
+        for (const rule of watching) {
+          const effect = await judgeOne(rule, series, verdict)
+          if (effect !== undefined) tally[effect.kind === 'open' ? 'opened' : 'resolved'] += 1
+        }
       }
       return tally
+    },
+    finish: async () => {
+      const moved = [...cursors.values()].filter(({ lastWindowEnd }) => Number.isFinite(lastWindowEnd))
+      if (moved.length > 0) await updateCursors(db, tenantId, moved)
     },
   }
 }

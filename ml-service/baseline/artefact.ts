@@ -4,7 +4,8 @@ import { type Baseline, LEVEL_CAPACITY, SHAPE_CAPACITY, VIEWS } from './baseline
 import type { Calibration } from './calibration.ts'
 import { History } from './history.ts'
 
-const FORMAT = 1
+/** Grows with every change that an older version of this service could not read. */
+export const FORMAT = 1
 
 /** Window parts that went into a stretch of the walk: from the end of the stretch before to `until`. */
 export interface LedgerEntry {

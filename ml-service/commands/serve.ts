@@ -1,12 +1,13 @@
 import { OPERATOR, scopedDatabase } from '../database.ts'
 import { log } from '../log.ts'
 import { applyRetention } from '../retention/apply-retention.ts'
+import { countDue } from '../score/due-sql.ts'
 import { type ScoreDueDeps, scoreDue } from '../score/score-due.ts'
-import { countDue } from '../score/scores-sql.ts'
 import { type Backlog, type Counters, newCounters, prometheusText } from '../serve/counters.ts'
 import { loop } from '../serve/loop.ts'
 import { Outage } from '../serve/outage.ts'
 import { startStatusServer } from '../serve/status-server.ts'
+import { stopSignal } from '../serve/stop-signal.ts'
 import { openArtefactStore } from '../train/artefact-store.ts'
 import { UsageError } from '../usage-error.ts'
 import { deliverDue } from '../webhooks/deliver-due.ts'
@@ -29,15 +30,13 @@ export const serve: Command = async (context, options) => {
   const { environment, pool } = context
   const counters = newCounters()
   const outage = new Outage()
-  const stop = new AbortController()
-  const { signal } = stop
+  const signal = stopSignal()
   const score = scoringPiece(context, everyMs, counters, signal)
   const delivering = deliveringPiece(context, counters)
   const status = await startStatusServer(environment.port, {
     health: () => ({ status: 'ok', database: outage.away ? 'down' : 'up' }),
     metrics: async () => prometheusText(counters, await backlogOf(context).catch(() => undefined)),
   })
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort())
   log('info', 'serving', { port: status.port })
   await Promise.all([
     loop({ name: 'scoring', pauseMs: POLL_MS, piece: score }, outage, signal),
@@ -62,7 +61,7 @@ function scoringPiece(
     store: openArtefactStore(environment.modelDir()),
     now,
     except: new Set(),
-    onScored: (_series, summary) => {
+    onScored: (summary) => {
       counters.windowsScored += summary.scored
     },
   }
