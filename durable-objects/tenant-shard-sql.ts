@@ -106,6 +106,9 @@ export function shardStatements(sql: SqlStorage) {
         'update batches set persisted_at = ?, error = null, next_send_at = null where id = ? and persisted_at is null',
         ...[at, id],
       ),
+    /** Why it could not be stored so far; it is still tried. */
+    noteFailure: (id: ArrayBuffer, error: string) =>
+      sql.exec('update batches set error = ? where id = ? and next_send_at is not null', error, id),
     setFailed: (id: ArrayBuffer, error: string) =>
       sql.exec(
         'update batches set error = ?, next_send_at = null where id = ? and persisted_at is null',
@@ -117,7 +120,7 @@ export function shardStatements(sql: SqlStorage) {
     batchesAfter: (id: ArrayBuffer, limit: number) =>
       sql
         .exec<{ id: ArrayBuffer; received_at: number; settled: number }>(
-          `select id, received_at, persisted_at is not null or error is not null as settled
+          `select id, received_at, persisted_at is not null or next_send_at is null as settled
            from batches where id > ? order by id limit ?`,
           ...[id, limit],
         )

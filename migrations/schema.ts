@@ -148,6 +148,13 @@ export const dueMetrics = pgTable('due_metrics', {
   revision: bigint('revision', { mode: 'number' }).notNull().default(1),
 })
 
+export const correctedWindows = pgTable('corrected_windows', {
+  tenantId: tenantId(),
+  metricId: uuid('metric_id').notNull(),
+  windowStart: instant('window_start').notNull(),
+  revision: bigint('revision', { mode: 'number' }).notNull().default(1),
+})
+
 export const models = pgTable('models', {
   tenantId: tenantId(),
   id: uuid('id').notNull(),

@@ -14,6 +14,7 @@ import * as windows from './features/windows-sql.ts'
 import { findSeries, listSeries } from './metric-lookup.ts'
 import * as replay from './replay/replay-sql.ts'
 import * as retention from './retention/retention-sql.ts'
+import * as corrections from './score/corrections-sql.ts'
 import * as due from './score/due-sql.ts'
 import * as scores from './score/scores-sql.ts'
 import * as models from './train/models-sql.ts'
@@ -102,6 +103,12 @@ const CALLS: Record<string, (db: Database) => Promise<unknown>> = {
   selectWindowRows: (db) => replay.selectWindowRows(db, { ...metric(), ...ALL }),
   upsertSuperseding: (db) => replay.upsertSuperseding(db, metric(), [superseding]),
   deleteExpired: (db) => retention.deleteExpired(db, 'datapoints', { ...metric(), cutoff: NOW, limit: 9 }),
+  selectMarkedMetrics: (db) => corrections.selectMarkedMetrics(db, rows.tenantId, [rows.metricId]),
+  selectMarks: (db) => corrections.selectMarks(db, metric(), { after: ALL.from, limit: 9 }),
+  deleteMarks: async (db) => {
+    const marks = await corrections.selectMarks(pool, metric(), { after: ALL.from, limit: 9 })
+    await corrections.deleteMarks(db, metric(), marks)
+  },
   nameMetrics: (db) => due.nameMetrics(db, rows.tenantId, [rows.metricId]),
   deleteDue: (db) => due.deleteDue(db, rows.tenantId, [rows.metricId]),
   lastScored: (db) => scores.lastScored(db, rows.tenantId, [rows.metricId]),

@@ -74,6 +74,7 @@ const STATEMENTS = [
   `insert into usage_daily (tenant_id, day, batches) values (${OF_TENANT}, current_date, 1)`,
   `insert into dead_letters (tenant_id, body, reason) values (${OF_TENANT}, jsonb_build_object('of', ${OF_TENANT}), 'no')`,
   `insert into due_metrics (tenant_id, metric_id) values (${OF_METRIC})`,
+  `insert into corrected_windows (tenant_id, metric_id, window_start) values (${OF_METRIC}, '${AT}')`,
   `insert into models (tenant_id, metric_id, id, path, sha256, trained_until)
    values (${OF_METRIC}, {modelId}, 'm.json', '', '${AT}')`,
   `insert into anomaly_scores (tenant_id, metric_id, window_start, window_end, score, onset_score, state, scored_at)

@@ -12,6 +12,7 @@ import { inParallel } from '../train/in-parallel.ts'
 import { deleteModels } from '../train/models-sql.ts'
 import { newestArtefacts, recordArtefacts } from '../train/recorded-artefacts.ts'
 import { startWalk, type Walk, walkWindow } from '../train/walk.ts'
+import { correctMarked } from './correct-windows.ts'
 import { deleteDue } from './due-sql.ts'
 import { countWindowsScored, insertScores, lastScored, type ScoreRow, upsertScores } from './scores-sql.ts'
 
@@ -120,6 +121,7 @@ async function startChunk(
 ): Promise<{ chunk: ChunkRun; failures: MetricError[] }> {
   const tenantId = metrics[0]!.tenantId
   const ids = metrics.map(({ metricId }) => metricId)
+  await correctMarked(db, tenantId, metrics)
   const last = await lastScored(db, tenantId, ids)
   const wanted = metrics.map((series) => {
     const scoredUntil = last.get(series.metricId) ?? Number.NEGATIVE_INFINITY
