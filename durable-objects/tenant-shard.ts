@@ -49,7 +49,8 @@ export class TenantShard extends DurableObject<Env> {
     this.#db = db
     this.#memory = memory
     this.#releases = releases
-    this.#work = new ShardWork({ owner, storage, db, memory, releases, env, archiveKey })
+    const announceForgetting = (since: number) => this.#control().forgetBatches(since)
+    this.#work = new ShardWork({ owner, storage, db, memory, releases, env, archiveKey, announceForgetting })
     ctx.blockConcurrencyWhile(async () => {
       await this.#alarm.load()
       await this.#alarm.arm(this.#work.nextDueAt(Date.now()))
@@ -250,18 +251,17 @@ export class TenantShard extends DurableObject<Env> {
   async #release(batchId: string, now: number): Promise<boolean> {
     const id = batchKeyOf(batchId)
     if (this.#db.batch(id) !== undefined) return false
-    const released = await this.#releases.release(id, batchId, now, this.#state.horizon.dedupeSince)
+    const released = await this.#releases.release(id, batchId, now, this.#state.config?.dedupeSince ?? null)
     await this.#alarm.arm(this.#releases.dueAt())
     return released
   }
 
   #grounds(config: TenantConfig, registered: Registered, now: number): Grounds {
-    const { horizon, journalId } = this.#state
+    const { journalId } = this.#state
     const bucket = bucketOf(this.#state, now)
     return {
       ...registered,
       config,
-      horizon,
       now,
       nextJournalId: journalId + 1,
       bucket,

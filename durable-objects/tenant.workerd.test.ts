@@ -1,4 +1,4 @@
-import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
+import { evictDurableObject, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import * as v from 'valibot'
 import { describe, expect, it, vi } from 'vitest'
@@ -9,7 +9,6 @@ import { flushDueAt, restoreState } from './shard-state.ts'
 import { TenantShard } from './tenant-shard.ts'
 import { shardStatements } from './tenant-shard-sql.ts'
 
-const DAY_MS = 86_400_000
 const shardOf = (tenant: TestTenant, shard = 0) => env.TENANT_SHARD.getByName(`${tenant.id}/${shard}`)
 const controlOf = (tenant: TestTenant) => env.TENANT_CONTROL.getByName(tenant.id)
 const batch = (id: string, device = 'd', value = 1) => ({
@@ -209,94 +208,6 @@ describe('shards', () => {
   it('cannot be taken away', async () => {
     const tenant = await createTenant({ plan: { shards: 2 } })
     expect((await admin('PATCH', `/tenants/${tenant.id}`, { shards: 1 })).status).toBe(400)
-  })
-})
-
-describe('the dedupe horizon', () => {
-  it('forgets a batch after retention + 1 day, and nothing of it can come in again, also with a longer retention', async () => {
-    const tenant = await createTenant({ plan: { retention_days: 2 } })
-    const old = Date.now() - 3.5 * DAY_MS
-    const body = {
-      batch_id: 'old',
-      series: [{ device: 'd', metric: 'm', points: [[Date.now() - DAY_MS, 1]] }],
-    }
-    expect((await tenant.ingest(body)).status).toBe(202)
-    await runInDurableObject(shardOf(tenant), (instance, { storage }) => {
-      storage.sql.exec('update batches set received_at = ?, persisted_at = ?', old, old)
-      storage.sql.exec(`delete from meta where key = 'dedupe'`)
-      return instance
-    })
-    await evictDurableObject(shardOf(tenant))
-    await vi.waitFor(
-      async () => {
-        await runDurableObjectAlarm(shardOf(tenant))
-        expect(await countRows(tenant, 'batches')).toBe(0)
-      },
-      { timeout: 10_000, interval: 200 },
-    )
-    await admin('PATCH', `/tenants/${tenant.id}`, { retention_days: 30 })
-    const points = [
-      [Date.now() - 3.2 * DAY_MS, 1],
-      [Date.now() - 1000, 2],
-    ]
-    const answer = await tenant.ingest({ batch_id: 'late', series: [{ device: 'd', metric: 'm', points }] })
-    expect(await answer.json()).toMatchObject({
-      ...{ datapoints: 1, rejected: 1 },
-      errors: [{ path: 'series[0].points[0]', code: 'timestamp_too_old' }],
-    })
-  })
-
-  it('leaves the archive object of a forgotten batch alone, whatever is sent under its batch_id', async () => {
-    const tenant = await createTenant({ plan: { retention_days: 2 } })
-    const body = {
-      batch_id: 'old',
-      series: [{ device: 'd', metric: 'm', points: [[Date.now() - DAY_MS, 1]] }],
-    }
-    await tenant.ingest(body)
-    const key = `raw/${tenant.id}/old`
-    const object = await env.ARCHIVE.get(key)
-    const bytes = await object!.arrayBuffer()
-    const received_at = new Date(Date.now() - 3.5 * DAY_MS).toISOString()
-    await env.ARCHIVE.put(key, bytes, { customMetadata: { ...object!.customMetadata, received_at } })
-    await runInDurableObject(shardOf(tenant), (_, { storage }) => {
-      storage.sql.exec('delete from batches')
-      const dedupeSince = Date.now() - 3 * DAY_MS
-      const horizon = JSON.stringify({ dedupeSince, cursor: '', nextSweepAt: Date.now() + DAY_MS })
-      storage.sql.exec(`insert or replace into meta values ('dedupe', ?)`, horizon)
-    })
-    await evictDurableObject(shardOf(tenant))
-    const other = { ...body, series: [{ device: 'd', metric: 'm', points: [[Date.now(), 2]] }] }
-    expect((await tenant.ingest(other)).status).toBe(409)
-    await admin('PATCH', `/tenants/${tenant.id}`, { retention_days: 1 })
-    await tenant.ingest({
-      ...body,
-      series: [{ device: 'd', metric: 'm', points: [[Date.now() - 1.5 * DAY_MS, 1]] }],
-    })
-    expect(new Uint8Array(await (await env.ARCHIVE.get(key))!.arrayBuffer())).toEqual(new Uint8Array(bytes))
-  })
-
-  it('keeps a batch that has not been stored yet, however old', async () => {
-    const tenant = await createTenant({ plan: { retention_days: 2 } })
-    const send = vi.spyOn(Object.getPrototypeOf(env.BATCHES), 'send').mockRejectedValue(new Error('away'))
-    const sendBatch = vi
-      .spyOn(Object.getPrototypeOf(env.BATCHES), 'sendBatch')
-      .mockRejectedValue(new Error('away'))
-    await tenant.ingest(batch('pending'))
-    await runInDurableObject(shardOf(tenant), (_, { storage }) => {
-      storage.sql.exec('update batches set received_at = ?', Date.now() - 10 * DAY_MS)
-      storage.sql.exec(`delete from meta where key = 'dedupe'`)
-    })
-    await evictDurableObject(shardOf(tenant))
-    await vi.waitFor(async () => {
-      await runDurableObjectAlarm(shardOf(tenant))
-      const swept = await runInDurableObject(shardOf(tenant), (_, { storage }) =>
-        storage.sql.exec(`select 1 from meta where key = 'dedupe'`).toArray(),
-      )
-      expect(swept).toHaveLength(1)
-    }, 10_000)
-    expect(await countRows(tenant, 'batches')).toBe(1)
-    send.mockRestore()
-    sendBatch.mockRestore()
   })
 })
 

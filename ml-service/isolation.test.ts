@@ -37,6 +37,8 @@ beforeAll(async () => {
 afterAll(() => pool.end())
 
 const NOW = Date.now()
+/** Nothing of the tenant need be kept any more. */
+const LATER = NOW + 90 * 86_400_000
 const DAY_MS = 86_400_000
 const ALL = { from: NOW - DAY_MS, to: NOW + DAY_MS }
 const window = { windowStart: NOW, count: 1, mean: 1, m2: 0, min: 1, max: 1, firstTs: NOW, lastTs: NOW }
@@ -65,6 +67,7 @@ const batch = () => {
   return { batchId: 'new', r2Key: 'k', shard: 0, receivedAt: NOW, rejected: 0, columns }
 }
 const scope = () => ({ tenantId: rows.tenantId, scope: 's' })
+const plan = () => ({ tenantId: rows.tenantId, retentionDays: 30 })
 const metric = () => ({ tenantId: rows.tenantId, metricId: rows.metricId })
 const cursorKey = () => ({ ruleId: rows.ruleId, metricId: rows.metricId })
 
@@ -102,7 +105,9 @@ const CALLS: Record<string, (db: Database) => Promise<unknown>> = {
     }),
   selectWindowRows: (db) => replay.selectWindowRows(db, { ...metric(), ...ALL }),
   upsertSuperseding: (db) => replay.upsertSuperseding(db, metric(), [superseding]),
-  deleteExpired: (db) => retention.deleteExpired(db, 'datapoints', { ...metric(), cutoff: NOW, limit: 9 }),
+  deleteExpired: (db) =>
+    retention.deleteExpired(db, 'window_aggregates', plan(), { now: LATER, from: '-infinity', limit: 9 }),
+  deleteOldLetters: (db) => retention.deleteOldLetters(db, plan(), { now: LATER, limit: 9 }),
   selectMarkedMetrics: (db) => corrections.selectMarkedMetrics(db, rows.tenantId, [rows.metricId]),
   selectMarks: (db) => corrections.selectMarks(db, metric(), { after: ALL.from, limit: 9 }),
   deleteMarks: async (db) => {
@@ -147,8 +152,10 @@ const CALLS: Record<string, (db: Database) => Promise<unknown>> = {
 const SILENT = ['insertLostTenant']
 /** These ask across tenants, of what docs/isolation.md lists. */
 const OF_OPERATOR = [
-  ...['selectRetention', 'selectPartitions', 'dropPartition', 'ensurePartitions', 'claimDue', 'countDue'],
-  ...['claimDeliveries', 'oldestDueDeliverySeconds'],
+  ...['claimDue', 'countDue', 'claimDeliveries', 'oldestDueDeliverySeconds'],
+  ...['selectRetention', 'selectDays', 'selectTenantsOf', 'deleteDatapoints', 'deleteForeignLetters'],
+  ...['emptyDay', 'dropDay', 'ensurePartitions', 'countDefault'],
+  ...['isDefaultMoving', 'beginDefaultMove', 'copyDefault', 'finishDefaultMove'],
 ]
 
 const isNothing = (value: unknown): boolean =>

@@ -168,8 +168,16 @@ const SHARD_CALLS = [
   'acknowledgeFlush',
   'seal',
 ]
-const CONTROL_CALLS = ['describe', 'authorize', 'registerShard', 'registerSeries', 'takeTokens', 'seal']
-const ARCHIVE_CALLS = ['put', 'get', 'head', 'delete']
+const CONTROL_CALLS = [
+  'describe',
+  'authorize',
+  'registerShard',
+  'registerSeries',
+  'takeTokens',
+  'forgetBatches',
+  'seal',
+]
+const ARCHIVE_CALLS = ['put', 'get', 'head', 'delete', 'list']
 
 /** Makes all of it effects, until `unwatchEffects`; queues and clock are those of `platform`. `state`: any object's. */
 export function watchEffects(state: DurableObjectState, platform: Platform): void {
@@ -195,8 +203,10 @@ export function watchEffects(state: DurableObjectState, platform: Platform): voi
 
 function watchBindings({ hold }: Platform): void {
   for (const call of ARCHIVE_CALLS) {
-    around<object, [string]>(Object.getPrototypeOf(env.ARCHIVE), call, ({ args: [key], run }) =>
-      effect(`archive.${call} ${key.slice(0, key.indexOf('/'))}`, run),
+    around<object, [string | string[] | R2ListOptions]>(
+      Object.getPrototypeOf(env.ARCHIVE),
+      call,
+      ({ args: [of], run }) => effect(`archive.${call} ${folderOf(of)}`, run),
     )
   }
   const queue = Object.getPrototypeOf(env.BATCHES)
@@ -206,6 +216,11 @@ function watchBindings({ hold }: Platform): void {
       for (const { body } of messages) hold(body)
     }),
   )
+}
+
+function folderOf(of: string | string[] | R2ListOptions): string | undefined {
+  const key = typeof of === 'string' ? of : Array.isArray(of) ? of[0] : of.prefix
+  return key?.split('/')[0]
 }
 
 /** A call of an object's method: it can get lost on its way there, its answer on the way back. */

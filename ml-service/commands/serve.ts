@@ -1,6 +1,9 @@
+import { DAY_MS } from '../../telemetry/retention-periods.ts'
 import { OPERATOR, scopedDatabase } from '../database.ts'
 import { log } from '../log.ts'
 import { applyRetention } from '../retention/apply-retention.ts'
+import { COUNTED_ROWS } from '../retention/empty-default.ts'
+import { countDefault, selectDays } from '../retention/retention-sql.ts'
 import { countDue } from '../score/due-sql.ts'
 import { type ScoreDueDeps, scoreDue } from '../score/score-due.ts'
 import { type Backlog, type Counters, newCounters, prometheusText } from '../serve/counters.ts'
@@ -16,7 +19,10 @@ import { webhookPoster } from '../webhooks/webhook-poster.ts'
 import { type Command, type CommandContext, type Options, optional } from './command.ts'
 
 const POLL_MS = 1000
-const DAY_MS = 86_400_000
+const RETENTION_POLL_MS = 60_000
+const RETENTION_AFTER_MIDNIGHT_MS = 10 * 60_000
+/** When days were in use all the time. */
+const RETENTION_AGAIN_MS = 3_600_000
 /** How often it tells its backlog in a line of the log, which infra/ makes metrics of. */
 const BACKLOG_MS = 60_000
 
@@ -41,7 +47,11 @@ export const serve: Command = async (context, options) => {
   await Promise.all([
     loop({ name: 'scoring', pauseMs: POLL_MS, piece: score }, outage, signal),
     loop({ name: 'delivering', pauseMs: POLL_MS, piece: delivering.piece }, outage, signal),
-    loop({ name: 'retention', pauseMs: DAY_MS, piece: () => dropExpired(context, signal) }, outage, signal),
+    loop(
+      { name: 'retention', pauseMs: RETENTION_POLL_MS, piece: retentionPiece(context, signal) },
+      outage,
+      signal,
+    ),
     loop({ name: 'backlog', pauseMs: BACKLOG_MS, piece: backlogPiece(context, counters) }, outage, signal),
   ])
   await status.stop()
@@ -91,24 +101,39 @@ function deliveringPiece({ environment, pool, now }: CommandContext, counters: C
   }
 }
 
-async function dropExpired({ pool, now }: CommandContext, signal: AbortSignal): Promise<void> {
-  const { deleted, ...partitions } = await applyRetention(pool, now(), () => signal.aborted)
-  log('info', 'retention applied', { ...deleted, ...partitions })
+/** Once at the start, then soon after every midnight UTC: what a day has just left behind goes with it as a whole. */
+function retentionPiece({ pool, now }: CommandContext, signal: AbortSignal): () => Promise<void> {
+  let dueAt = Number.NEGATIVE_INFINITY
+  return async () => {
+    const started = now()
+    if (started < dueAt) return
+    const { deleted, ...days } = await applyRetention(pool, started, { stopped: () => signal.aborted })
+    log('info', 'retention applied', { ...deleted, ...days })
+    const tomorrow = (Math.floor(started / DAY_MS) + 1) * DAY_MS + RETENTION_AFTER_MIDNIGHT_MS
+    dueAt = days.daysPostponed + days.daysMissing > 0 ? started + RETENTION_AGAIN_MS : tomorrow
+  }
 }
 
 async function backlogOf({ pool, now }: CommandContext): Promise<Backlog> {
   const db = scopedDatabase(pool, OPERATOR)
   const { oldestSeconds } = await countDue(db, [])
-  return { scoringSeconds: oldestSeconds, deliverySeconds: await oldestDueDeliverySeconds(db, now()) }
+  const newestDay = (await selectDays(db)).at(-1) ?? 0
+  return {
+    scoringSeconds: oldestSeconds,
+    deliverySeconds: await oldestDueDeliverySeconds(db, now()),
+    defaultRows: await countDefault(db, COUNTED_ROWS),
+    daysAhead: Math.max(0, Math.floor((newestDay + DAY_MS - now()) / DAY_MS)),
+  }
 }
 
 function backlogPiece(context: CommandContext, { deliveries }: Counters): () => Promise<void> {
   let told = 0
   return async () => {
-    const { scoringSeconds, deliverySeconds } = await backlogOf(context)
+    const { scoringSeconds, deliverySeconds, defaultRows, daysAhead } = await backlogOf(context)
     const { failed } = deliveries
     const ages = { scoring_seconds: scoringSeconds, delivery_seconds: deliverySeconds }
-    log('info', 'backlog', { ...ages, deliveries_failed: failed - told })
+    const partitions = { default_partition_rows: defaultRows, partition_days_ahead: daysAhead }
+    log('info', 'backlog', { ...ages, deliveries_failed: failed - told, ...partitions })
     told = failed
   }
 }

@@ -18,6 +18,8 @@ export interface Play {
   /** What faults are put into. */
   act(life: TenantLife): Promise<void>
   after?(life: TenantLife): Promise<void>
+  /** Whether in the end the archive knows nothing of the batches any more. */
+  forgets?: boolean
 }
 
 export interface Scenario extends Play {
@@ -244,16 +246,21 @@ export const SCENARIOS: Scenario[] = [
     before: async (life) => {
       await send(life, 'a')
       await life.settle()
-      life.pass(3 * DAY_MS)
+      life.pass(6 * DAY_MS)
     },
     act: (life) => life.ring(0),
+    forgets: true,
     after: async (life) => {
       life.pass(60_000)
       await life.ring(0)
       await life.send(life.accepted[0]!, refused)
     },
-    points: 10,
-    steps: ['select batches', 'delete batches', 'insert meta', 'setAlarm'],
+    points: 30,
+    steps: [
+      ...['archive.list manifest', 'archive.get manifest', 'select batches', 'control.forgetBatches'],
+      ...['update tenant', 'archive.delete raw', 'delete batches', 'archive.delete manifest'],
+      ...['insert meta', 'setAlarm'],
+    ],
   },
 ]
 
