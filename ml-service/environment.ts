@@ -13,6 +13,7 @@ const environmentSchema = v.object({
   DATABASE_URL: v.optional(v.string()),
   MODEL_DIR: v.optional(v.pipe(v.string(), v.regex(/^(?!s3:)|^s3:\/\/[^/]+/, NOT_A_BUCKET))),
   WEBHOOK_SECRET_KEY: v.optional(v.string()),
+  WEBHOOK_SECRET_KEY_PREVIOUS: v.optional(v.string()),
   WEBHOOK_ALLOW_PRIVATE: v.optional(v.picklist(['0', '1'], 'must be 1 or unset'), '0'),
   ARCHIVE: v.optional(v.pipe(v.string(), v.regex(/^s3:\/\/[^/]+/, NOT_A_BUCKET))),
   S3_ENDPOINT: v.optional(v.pipe(v.string(), v.url('must be an http:// or https:// address'))),
@@ -29,7 +30,8 @@ export interface Environment {
   databaseUrl: () => string
   /** A folder, or a place in a bucket. */
   modelDir: () => string | S3Place
-  webhookSecretKey: () => string
+  /** The key that seals webhook secrets, then the one before it where there is one. */
+  webhookSecretKeys: () => [string, ...string[]]
   archive: () => S3Place
   webhookAllowPrivate: boolean
   port: number
@@ -55,6 +57,8 @@ export function parseEnvironment(variables: Record<string, string | undefined>):
   const modelDir = required('MODEL_DIR', 'the folder or the s3:// bucket that holds the model artefacts')
   const access = s3AccessOf(values)
   const archive = required('ARCHIVE', 's3:// and the bucket of the archive, or start the local stack first')
+  const webhookSecretKey = required('WEBHOOK_SECRET_KEY', 'the 32 bytes in base64 that open webhook secrets')
+  const previousKey = values.WEBHOOK_SECRET_KEY_PREVIOUS
   return {
     archive: () => s3PlaceOf(archive(), access),
     databaseUrl: required('DATABASE_URL', 'the Postgres to work on, or start the local stack first'),
@@ -62,7 +66,7 @@ export function parseEnvironment(variables: Record<string, string | undefined>):
       const place = modelDir()
       return place.startsWith('s3://') ? s3PlaceOf(place, access) : place
     },
-    webhookSecretKey: required('WEBHOOK_SECRET_KEY', 'the 32 bytes in base64 that open webhook secrets'),
+    webhookSecretKeys: () => [webhookSecretKey(), ...(previousKey === undefined ? [] : [previousKey])],
     webhookAllowPrivate: values.WEBHOOK_ALLOW_PRIVATE === '1',
     port: values.PORT,
   }

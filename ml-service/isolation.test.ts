@@ -20,6 +20,8 @@ import * as scores from './score/scores-sql.ts'
 import * as models from './train/models-sql.ts'
 import { UsageError } from './usage-error.ts'
 import * as deliveries from './webhooks/deliveries-sql.ts'
+import * as health from './webhooks/endpoint-health-sql.ts'
+import * as sealed from './webhooks/sealed-secrets-sql.ts'
 
 /*
  * Every query of the service as it would be had it forgotten whose rows it wants: it binds one tenant, as ever, while
@@ -43,10 +45,13 @@ const DAY_MS = 86_400_000
 const ALL = { from: NOW - DAY_MS, to: NOW + DAY_MS }
 const window = { windowStart: NOW, count: 1, mean: 1, m2: 0, min: 1, max: 1, firstTs: NOW, lastTs: NOW }
 const superseding = { ...window, median: 1, mad: 0, sketch: new Uint8Array(), superseded: 1 }
-const event = { state: 'open' as const, openedAt: NOW, resolvedAt: null, dataMissingSince: null, reasons: [] }
+const event = {
+  ...{ state: 'open' as const, openedAt: NOW, resolvedAt: null, dataMissingSince: null, reasons: [] },
+  ...{ acknowledgedAt: null, acknowledgementNote: null, announced: true },
+}
 const cursor = {
   lastWindowEnd: NOW,
-  aboveWindows: 0,
+  ...{ aboveWindows: 0, belowWindows: 0 },
   openEventId: undefined,
   closedAt: undefined,
   sequence: 1,
@@ -56,7 +61,7 @@ const verdict = {
   ...{ reasons: [], expected: undefined, lessons: [] },
 }
 const scoreRow = () => ({ metricId: rows.metricId, verdict, modelId: null })
-const attempt = { at: new Date(NOW).toISOString(), status: 200, duration_ms: 1, error: null }
+const attempt = { at: new Date(NOW).toISOString(), status: 200, duration_ms: 1, error: null, response: null }
 const delivered = { state: 'delivered' as const, nextAttemptAt: undefined }
 const body = {
   names: [{ device: 'boiler', metric: 'pressure', unit: null }],
@@ -88,6 +93,7 @@ const CALLS: Record<string, (db: Database) => Promise<unknown>> = {
         threshold: 1,
       },
     }),
+  updateDataMissing: (db) => alerts.updateDataMissing(db, metric(), NOW + 99 * DAY_MS),
   resolveEvent: (db) => alerts.resolveEvent(db, rows.tenantId, rows.eventId, NOW),
   selectParts: (db) => windows.selectParts(db, { ...metric(), ...ALL }, 9),
   selectDatapoints: (db) => windows.selectDatapoints(db, { ...metric(), ...ALL }, 9),
@@ -132,13 +138,17 @@ const CALLS: Record<string, (db: Database) => Promise<unknown>> = {
       db,
       rows.tenantId,
       [{ id: randomUUID(), webhookId: rows.webhookId }],
-      { eventKey: 'another', type: 'webhook.test', body: '{}' },
+      { eventKey: 'another', type: 'alert.opened', body: '{}' },
       NOW,
     ),
   selectDelivery: (db) => deliveries.selectDelivery(db, { tenantId: rows.tenantId, id: rows.deliveryId }),
   recordAttempt: (db) =>
     deliveries.recordAttempt(db, { tenantId: rows.tenantId, id: rows.deliveryId }, attempt, delivered),
-  disableEndpoint: (db) => deliveries.disableEndpoint(db, rows),
+  clearFailing: (db) => health.clearFailing(db, rows),
+  markFailing: (db) => health.markFailing(db, rows, NOW),
+  disableEndpoint: (db) => health.disableEndpoint(db, rows, 'gone', NOW),
+  lockSealed: (db) => sealed.lockSealed(db, rows),
+  updateSealed: (db) => sealed.updateSealed(db, rows, { secret: 'sealed again', previousSecret: null }),
   batchTransactions: async (db) => {
     for (const statements of batchTransactions(rows.tenantId, [batch()], NOW)) {
       for (const statement of statements) await db.query(statement)
@@ -152,7 +162,7 @@ const CALLS: Record<string, (db: Database) => Promise<unknown>> = {
 const SILENT = ['insertLostTenant']
 /** These ask across tenants, of what docs/isolation.md lists. */
 const OF_OPERATOR = [
-  ...['claimDue', 'countDue', 'claimDeliveries', 'oldestDueDeliverySeconds'],
+  ...['claimDue', 'countDue', 'claimDeliveries', 'oldestDueDeliverySeconds', 'selectEndpointKeys'],
   ...['selectRetention', 'selectDays', 'selectTenantsOf', 'deleteDatapoints', 'deleteForeignLetters'],
   ...['emptyDay', 'dropDay', 'ensurePartitions', 'countDefault'],
   ...['isDefaultMoving', 'beginDefaultMove', 'copyDefault', 'finishDefaultMove'],

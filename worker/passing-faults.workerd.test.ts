@@ -66,6 +66,7 @@ const WRITES: Call[] = [
   ['POST', '/v1/webhooks/{webhook}/rotate-secret'],
   ['POST', '/v1/webhooks/{webhook}/test'],
   ['POST', '/v1/deliveries/{delivery}/retry'],
+  ['POST', '/v1/webhooks/{webhook}/retry-failed', { since: 0 }],
 ]
 const ADMIN: Call[] = [
   ['GET', '/admin/tenants'],

@@ -84,8 +84,8 @@ const STATEMENTS = [
    values (${OF_TENANT}, {eventId}, {ruleId}, {metricId}, '${END}', 1.5, 1, 'open', '${END}')`,
   `insert into alert_cursors (tenant_id, rule_id, metric_id, last_window_end)
    values (${OF_TENANT}, {ruleId}, {metricId}, '${AT}')`,
-  `insert into webhook_endpoints (tenant_id, id, url, secret)
-   values (${OF_TENANT}, {webhookId}, 'https://hooks.example.com/', 'sealed')`,
+  `insert into webhook_endpoints (tenant_id, id, url, secret, failing_since)
+   values (${OF_TENANT}, {webhookId}, 'https://hooks.example.com/', 'sealed', now())`,
   `insert into webhook_deliveries (tenant_id, id, webhook_id, event_key, type, body, next_attempt_at)
    values (${OF_TENANT}, {deliveryId}, {webhookId}, 'k', 'webhook.test', '{}', now())`,
   `insert into replayed_manifests (tenant_id, scope, manifest) values (${OF_TENANT}, 's', 'm')`,

@@ -8,8 +8,9 @@ export async function selectRules(
   tenantId: string,
 ): Promise<(AlertRule & { metricId: string | null })[]> {
   const { rows } = await db.query<AlertRule & { metricId: string | null }>(
-    `select id, metric_id as "metricId", threshold, for_windows as "forWindows",
-       cooldown_seconds * 1000::float8 as "cooldownMs"
+    `select id, metric_id as "metricId", threshold, for_windows as "forWindows", resolve_windows as "resolveWindows",
+       cooldown_seconds * 1000::float8 as "cooldownMs", direction, min_deviation as "minDeviation",
+       min_deviation_relative as "minDeviationRelative", max_age_seconds * 1000::float8 as "maxAgeMs"
      from alert_rules where tenant_id = $1 and enabled order by id`,
     [tenantId],
   )
@@ -21,6 +22,7 @@ interface CursorRow {
   metricId: string
   lastWindowEnd: number
   aboveWindows: number
+  belowWindows: number
   openEventId: string | null
   closedAt: number | null
   sequence: number
@@ -59,7 +61,7 @@ export async function lockCursors(
   const { rows } = await db.query<CursorRow>(
     `select c.rule_id as "ruleId", c.metric_id as "metricId",
        (extract(epoch from c.last_window_end) * 1000)::float8 as "lastWindowEnd",
-       c.above_windows as "aboveWindows", c.open_event_id as "openEventId",
+       c.above_windows as "aboveWindows", c.below_windows as "belowWindows", c.open_event_id as "openEventId",
        (extract(epoch from c.closed_at) * 1000)::float8 as "closedAt", c.sequence
      from alert_cursors c join unnest($2::uuid[], $3::uuid[]) as k (rule_id, metric_id)
        on c.rule_id = k.rule_id and c.metric_id = k.metric_id
@@ -81,9 +83,9 @@ export async function updateCursors(
 ): Promise<void> {
   await db.query(
     `update alert_cursors c set last_window_end = k.last_window_end, above_windows = k.above_windows,
-       open_event_id = k.open_event_id, closed_at = k.closed_at, sequence = k.sequence
-     from unnest($2::uuid[], $3::uuid[], $4::timestamptz[], $5::int[], $6::uuid[], $7::timestamptz[], $8::int[])
-       as k (rule_id, metric_id, last_window_end, above_windows, open_event_id, closed_at, sequence)
+       below_windows = k.below_windows, open_event_id = k.open_event_id, closed_at = k.closed_at, sequence = k.sequence
+     from unnest($2::uuid[], $3::uuid[], $4::timestamptz[], $5::int[], $6::int[], $7::uuid[], $8::timestamptz[], $9::int[])
+       as k (rule_id, metric_id, last_window_end, above_windows, below_windows, open_event_id, closed_at, sequence)
      where c.tenant_id = $1 and c.rule_id = k.rule_id and c.metric_id = k.metric_id
        and c.last_window_end < k.last_window_end`,
     [
@@ -92,6 +94,7 @@ export async function updateCursors(
       arrayText(cursors.map(({ metricId }) => metricId)),
       cursors.map(({ lastWindowEnd }) => new Date(lastWindowEnd)),
       arrayText(cursors.map(({ aboveWindows }) => aboveWindows)),
+      arrayText(cursors.map(({ belowWindows }) => belowWindows)),
       cursors.map(({ openEventId }) => openEventId ?? null),
       cursors.map(({ closedAt }) => (closedAt === undefined ? null : new Date(closedAt))),
       arrayText(cursors.map(({ sequence }) => sequence)),
@@ -112,13 +115,17 @@ export interface AlertEvent {
   openedAt: number
   resolvedAt: number | null
   dataMissingSince: number | null
+  acknowledgedAt: number | null
+  acknowledgementNote: string | null
+  /** Whether receivers were to hear that it opened: who did not shall not hear that it was resolved. */
+  announced: boolean
 }
 
 export async function insertEvent(db: Database, tenantId: string, event: AlertEvent): Promise<void> {
   await db.query(
     `insert into alert_events (tenant_id, id, rule_id, metric_id, window_end, score, threshold, reasons, state,
-       opened_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, 'open', $9) on conflict do nothing`,
+       opened_at, announced)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, 'open', $9, $10) on conflict do nothing`,
     [
       tenantId,
       event.id,
@@ -129,6 +136,7 @@ export async function insertEvent(db: Database, tenantId: string, event: AlertEv
       event.threshold,
       JSON.stringify(event.reasons),
       new Date(event.openedAt),
+      event.announced,
     ],
   )
 }
@@ -141,13 +149,53 @@ export async function resolveEvent(
   resolvedAt: number,
 ): Promise<AlertEvent | undefined> {
   const { rows } = await db.query<AlertEvent>(
-    `update alert_events set state = 'resolved', resolved_at = $3 where tenant_id = $1 and id = $2
+    `update alert_events set state = 'resolved', resolved_at = $3, data_missing_since = null
+     where tenant_id = $1 and id = $2
      returning id, rule_id as "ruleId", metric_id as "metricId",
        (extract(epoch from window_end) * 1000)::float8 as "windowEnd", score, threshold, reasons, state,
        (extract(epoch from opened_at) * 1000)::float8 as "openedAt",
        (extract(epoch from resolved_at) * 1000)::float8 as "resolvedAt",
-       (extract(epoch from data_missing_since) * 1000)::float8 as "dataMissingSince"`,
+       (extract(epoch from data_missing_since) * 1000)::float8 as "dataMissingSince",
+       (extract(epoch from acknowledged_at) * 1000)::float8 as "acknowledgedAt",
+       acknowledgement_note as "acknowledgementNote", announced`,
     [tenantId, id, new Date(resolvedAt)],
   )
   return rows[0]
+}
+
+/**
+ * Brings `data_missing_since` of the tenant's open alerts, or those of some metrics, up to date: the end of the last window
+ * that had data, once nothing has come for 15 minutes and for three times the metric's usual pace; null otherwise.
+ * Returns how many changed.
+ */
+export async function updateDataMissing(
+  db: Database,
+  { tenantId, metricIds }: { tenantId: string; metricIds?: string[] },
+  now: number,
+): Promise<number> {
+  const { rowCount } = await db.query(
+    `with latest as (
+       select e.tenant_id, e.id, pace.usual,
+         greatest(pace.newest, date_bin('5 minutes', m.last_ts, 'epoch') + interval '5 minutes') as ended
+       from alert_events e join metrics m on m.tenant_id = e.tenant_id and m.id = e.metric_id,
+         lateral (
+           select max(window_end) as newest, percentile_cont(0.5) within group (order by since_before) as usual
+           from (
+             select window_end, window_end - lag(window_end) over (order by window_end) as since_before
+             from (select window_end from anomaly_scores where tenant_id = e.tenant_id and metric_id = e.metric_id
+                   order by window_end desc limit 13) as recent
+           ) as steps
+         ) as pace
+       where e.tenant_id = $1 and ($2::uuid[] is null or e.metric_id = any($2)) and e.state = 'open'
+     ), gaps as (
+       select tenant_id, id,
+         case when ended + greatest(interval '15 minutes', 3 * usual) < $3 then ended end as since
+       from latest
+     )
+     update alert_events e set data_missing_since = gaps.since
+     from gaps where e.tenant_id = gaps.tenant_id and e.id = gaps.id and e.state = 'open'
+       and e.data_missing_since is distinct from gaps.since`,
+    [tenantId, metricIds ?? null, new Date(now)],
+  )
+  return rowCount ?? 0
 }

@@ -1,3 +1,4 @@
+import { deviationOf } from '../alerts/deviation.ts'
 import type { Database } from '../database.ts'
 import { windowsOfAggregates } from '../features/read-windows.ts'
 import type { Series } from '../metric-lookup.ts'
@@ -38,7 +39,8 @@ export async function backtestSeries(
     if (verdict.state === 'learning') continue
     readyWindows += 1
     scored = { from: scored?.from ?? verdict.windowStart, to: verdict.windowEnd }
-    for (const counter of counters) counter.add(verdict)
+    const judged = { ...verdict, deviation: deviationOf(read.window, verdict.expected) }
+    for (const counter of counters) counter.add(judged)
   }
   const weeks = scored === undefined ? 0 : (scored.to - scored.from) / WEEK_MS
   return {

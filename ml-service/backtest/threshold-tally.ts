@@ -14,6 +14,17 @@ export interface ThresholdTally {
   labelsFound: number
 }
 
+/** What a rule is that says nothing but its threshold; nobody is told here, however old a window is. */
+const PLAIN_RULE = {
+  forWindows: 1,
+  resolveWindows: 1,
+  cooldownMs: 0,
+  direction: 'both',
+  minDeviation: 0,
+  minDeviationRelative: 0,
+  maxAgeMs: 0,
+} as const
+
 /** Counts while windows come in order of time, by the live rule: one window opens an alert, one below ends it. */
 export class ThresholdCounter {
   readonly #rule: AlertRule & { metricId: string }
@@ -23,6 +34,7 @@ export class ThresholdCounter {
   #cursor: AlertCursor = {
     lastWindowEnd: Number.NEGATIVE_INFINITY,
     aboveWindows: 0,
+    belowWindows: 0,
     openEventId: undefined,
     closedAt: undefined,
     sequence: 0,
@@ -31,7 +43,7 @@ export class ThresholdCounter {
 
   /** Spans ordered by time, without overlap. */
   constructor(threshold: number, metricId: string, spans: LabelledSpan[]) {
-    this.#rule = { id: `${threshold}`, threshold, forWindows: 1, cooldownMs: 0, metricId }
+    this.#rule = { id: `${threshold}`, metricId, threshold, ...PLAIN_RULE }
     this.#spans = spans
   }
 

@@ -1,3 +1,4 @@
+import { watchGaps } from '../alerts/watch-gaps.ts'
 import { inTransaction, OPERATOR, scopedDatabase } from '../database.ts'
 import { log } from '../log.ts'
 import { findSeries, findTenant } from '../metric-lookup.ts'
@@ -67,6 +68,7 @@ async function scoreAll({ environment, pool, now, print }: CommandContext): Prom
     if ((await dueElsewhere(deps)) === 0) break
     await pause(POLL_MS, stopped)
   }
+  await watchGaps(pool, now())
   bar.end()
   print(lineOf(`${metrics} metrics`, total))
   return deps.except.size === 0 ? 0 : 1

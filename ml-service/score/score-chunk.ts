@@ -1,6 +1,6 @@
 import { WINDOW_MS } from '../../telemetry/window.ts'
-import { type RuleEvaluation, startEvaluation } from '../alerts/evaluate-rules.ts'
-import type { Verdict } from '../baseline/baseline.ts'
+import { deviationOf } from '../alerts/deviation.ts'
+import { type JudgedWindow, type RuleEvaluation, startEvaluation } from '../alerts/evaluate-rules.ts'
 import type { Database } from '../database.ts'
 import { type MetricWindows, readChunk } from '../features/read-chunk.ts'
 import { log, messageOf } from '../log.ts'
@@ -178,7 +178,7 @@ async function scoreRound(
 
 interface JudgedRun {
   run: MetricRun
-  verdicts: Verdict[]
+  verdicts: JudgedWindow[]
 }
 
 /** How many scores of each metric were written, and how many of them had none before. */
@@ -211,14 +211,16 @@ async function writeScores(
 }
 
 /** The verdicts to write. */
-function walkOver(run: MetricRun, read: MetricWindows | undefined): Verdict[] {
+function walkOver(run: MetricRun, read: MetricWindows | undefined): JudgedWindow[] {
   const { walk, keeper, keeping, from, series } = run
   const { windows, parts, cutShort } = read ?? { windows: [], parts: [], cutShort: false }
-  const verdicts: Verdict[] = []
+  const verdicts: JudgedWindow[] = []
   try {
     for (const [i, window] of windows.entries()) {
       const verdict = walkWindow(walk, { window, parts: parts[i]! })
-      if (verdict.windowEnd >= from) verdicts.push(verdict)
+      if (verdict.windowEnd >= from) {
+        verdicts.push({ ...verdict, deviation: deviationOf(window, verdict.expected) })
+      }
       if (keeping) keeper.pass(walk)
     }
   } catch (error) {

@@ -70,6 +70,7 @@ const validBodies: Record<string, string> = {
   createAlertRule: '{"name":"rule"}',
   previewAlertRule: '{"name":"rule"}',
   createWebhook: '{"url":"https://hooks.example.com"}',
+  retryFailedDeliveries: '{"since":0}',
   createTenant: `{"name":"${crypto.randomUUID()}"}`,
 }
 
@@ -144,6 +145,13 @@ describe('a success of', () => {
     expect((await owner.send('DELETE', `/v1/alert-rules/${id}`)).status).toBe(204)
   })
 
+  it('everything about an alert', async () => {
+    const { data } = await (await owner.get('/v1/alerts')).json<{ data: { id: string }[] }>()
+    const path = `/v1/alerts/${data[0]?.id}`
+    expect((await owner.send('POST', `${path}/acknowledge`, { note: 'seen' })).status).toBe(200)
+    expect((await owner.get(path)).status).toBe(200)
+  })
+
   it('everything about webhooks', async () => {
     const id = await idOf(await owner.send('POST', '/v1/webhooks', { url: 'https://hooks.example.com' }), 201)
     expect((await owner.get('/v1/webhooks')).status).toBe(200)
@@ -152,9 +160,13 @@ describe('a success of', () => {
     expect((await owner.send('POST', `/v1/webhooks/${id}/rotate-secret`)).status).toBe(200)
     const delivery = await idOf(await owner.send('POST', `/v1/webhooks/${id}/test`), 202)
     await sql`update webhook_deliveries set attempts =
-      '[{"at":"2026-01-01T00:00:00.000Z","status":null,"duration_ms":3,"error":"refused"}]' where id = ${delivery}`
+      '[{"at":"2026-01-01T00:00:00.000Z","status":null,"duration_ms":3,"error":"refused"},
+        {"at":"2026-01-01T00:00:00.000Z","status":500,"duration_ms":3,"error":"answered 500","response":"no"}]'
+      where id = ${delivery}`
     expect((await owner.get(`/v1/webhooks/${id}/deliveries`)).status).toBe(200)
     expect((await owner.send('POST', `/v1/deliveries/${delivery}/retry`)).status).toBe(202)
+    const retried = await owner.send('POST', `/v1/webhooks/${id}/retry-failed`, { since: 0 })
+    expect(retried.status).toBe(202)
     expect((await owner.send('DELETE', `/v1/webhooks/${id}`)).status).toBe(204)
   })
 
