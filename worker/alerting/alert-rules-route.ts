@@ -61,7 +61,7 @@ const AlertRule = component(
     enabled: true,
   },
 )
-const NewRule = component(
+export const NewRule = component(
   'NewAlertRule',
   v.object({
     ...entries,
@@ -210,7 +210,7 @@ async function ruleOf(c: Context<AppEnv>, id: string) {
 }
 
 /** A rule on a metric that the tenant does not have is a mistake worth telling, not a foreign key's error. */
-async function requireMetric(c: Context<AppEnv>, metricId: string | null): Promise<void> {
+export async function requireMetric(c: Context<AppEnv>, metricId: string | null): Promise<void> {
   if (metricId === null) return
   const rows = await query(
     c,

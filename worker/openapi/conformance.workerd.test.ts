@@ -68,6 +68,7 @@ const validBodies: Record<string, string> = {
   ingestBatch: JSON.stringify(seriesBatch('conforming')),
   writeLineProtocol: 'm,device=d t=1',
   createAlertRule: '{"name":"rule"}',
+  previewAlertRule: '{"name":"rule"}',
   createWebhook: '{"url":"https://hooks.example.com"}',
   retryFailedDeliveries: '{"since":0}',
   createTenant: `{"name":"${crypto.randomUUID()}"}`,
@@ -116,6 +117,7 @@ describe('a success of', () => {
     ['/v1/metrics/{metric}/datapoints'],
     ['/v1/metrics/{metric}/windows'],
     ['/v1/anomalies'],
+    ['/v1/anomalies/top'],
     ['/v1/alerts'],
   ])('GET %s, with rows', async (path) => {
     const answer = await owner.get(`${path.replace('{metric}', metricId)}?limit=1`)
@@ -139,6 +141,7 @@ describe('a success of', () => {
     expect((await owner.get('/v1/alert-rules')).status).toBe(200)
     expect((await owner.get(`/v1/alert-rules/${id}`)).status).toBe(200)
     expect((await owner.send('PATCH', `/v1/alert-rules/${id}`, { threshold: 2 })).status).toBe(200)
+    expect((await owner.send('POST', '/v1/alert-rules/preview', { name: 'hot' })).status).toBe(200)
     expect((await owner.send('DELETE', `/v1/alert-rules/${id}`)).status).toBe(204)
   })
 
