@@ -22,6 +22,7 @@ export interface RuleFields {
   metric_id: string | null
   threshold: number
   for_windows: number
+  resolve_windows: number
   cooldown_seconds: number
   enabled: boolean
 }

@@ -136,6 +136,7 @@ export const ruleSchema = v.object({
   metric_id: v.nullable(v.string()),
   threshold: v.number(),
   for_windows: v.number(),
+  resolve_windows: v.number(),
   cooldown_seconds: v.number(),
   enabled: v.boolean(),
 })

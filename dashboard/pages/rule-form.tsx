@@ -21,6 +21,7 @@ interface Typed {
   name: string
   threshold: string
   windows: string
+  resolveWindows: string
   quietMinutes: string
 }
 
@@ -90,6 +91,16 @@ function NumberFields({ typed, set, error }: NumberFieldsProps) {
         fault={faultOf(error, 'for_windows')}
       />
       <Field
+        label="Windows to resolve"
+        hint="For how many in a row it must be below, for the alert to be over."
+        type="number"
+        min={1}
+        max={1000}
+        value={typed.resolveWindows}
+        onInput={(resolveWindows) => set({ resolveWindows })}
+        fault={faultOf(error, 'resolve_windows')}
+      />
+      <Field
         label="Quiet for (minutes)"
         hint="After an alert was resolved, none is raised for so long."
         type="number"
@@ -103,10 +114,11 @@ function NumberFields({ typed, set, error }: NumberFieldsProps) {
   )
 }
 
-const typedOf = ({ name, threshold, for_windows, cooldown_seconds }: RuleFields): Typed => ({
+const typedOf = ({ name, threshold, for_windows, resolve_windows, cooldown_seconds }: RuleFields): Typed => ({
   name,
   threshold: String(threshold),
   windows: String(for_windows),
+  resolveWindows: String(resolve_windows),
   quietMinutes: String(cooldown_seconds / 60),
 })
 
@@ -118,6 +130,7 @@ const fieldsOf = (typed: Typed, metric: Metric | undefined, enabled: boolean): R
   metric_id: metric?.id ?? null,
   threshold: numberOf(typed.threshold),
   for_windows: numberOf(typed.windows),
+  resolve_windows: numberOf(typed.resolveWindows),
   cooldown_seconds: Math.round(numberOf(typed.quietMinutes) * 60),
   enabled,
 })

@@ -35,7 +35,7 @@ export function RulePage({ ruleId, metricId }: RulePageProps) {
 
 const NEW_RULE: RuleFields = {
   ...{ name: '', metric_id: null, threshold: 1 },
-  ...{ for_windows: 1, cooldown_seconds: 0, enabled: true },
+  ...{ for_windows: 1, resolve_windows: 1, cooldown_seconds: 0, enabled: true },
 }
 
 interface LoadedRule {

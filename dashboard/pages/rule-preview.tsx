@@ -43,8 +43,8 @@ export function RulePreview({ rule }: { rule: RuleFields }) {
   )
 }
 
-const isComplete = ({ threshold, for_windows, cooldown_seconds }: RuleFields) =>
-  threshold > 0 && for_windows >= 1 && cooldown_seconds >= 0
+const isComplete = ({ threshold, for_windows, resolve_windows, cooldown_seconds }: RuleFields) =>
+  threshold > 0 && for_windows >= 1 && resolve_windows >= 1 && cooldown_seconds >= 0
 
 function Tried({ rule, range }: { rule: RuleFields; range: RangeName }) {
   const api = useApi()

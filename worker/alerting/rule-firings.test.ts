@@ -12,15 +12,16 @@ const scoresOf = (scores: number[]): StoredScore[] =>
 function judged(rule: FiringRule, scores: StoredScore[]): Firing[] {
   const own = {
     ...{ id: 'r', metricId: 'm', threshold: rule.threshold, forWindows: rule.for_windows },
-    cooldownMs: rule.cooldown_seconds * 1000,
+    ...{ cooldownMs: rule.cooldown_seconds * 1000, resolveWindows: rule.resolve_windows, maxAgeMs: 0 },
+    ...{ direction: 'both' as const, minDeviation: 0, minDeviationRelative: 0 },
   }
   let cursor: AlertCursor = {
-    ...{ lastWindowEnd: Number.NEGATIVE_INFINITY, aboveWindows: 0, sequence: 0 },
+    ...{ lastWindowEnd: Number.NEGATIVE_INFINITY, aboveWindows: 0, belowWindows: 0, sequence: 0 },
     ...{ openEventId: undefined, closedAt: undefined },
   }
   const firings: Firing[] = []
   for (const score of scores) {
-    const judgement = judgeAlert(cursor, own, { ...score, state: 'ready' })
+    const judgement = judgeAlert(cursor, own, { ...score, state: 'ready', deviation: undefined })
     cursor = judgement.cursor
     if (judgement.effect?.kind === 'open') firings.push({ openedAt: score.windowEnd, resolvedAt: undefined })
     if (judgement.effect?.kind === 'resolve') firings.at(-1)!.resolvedAt = score.windowEnd
@@ -46,7 +47,10 @@ describe('firingsOf()', () => {
     ],
     ['nothing without scores', [], 1, 0, []],
   ])('gives %s', (_name, scores, for_windows, cooldown_seconds, expected) => {
-    const firings = firingsOf({ threshold: 1, for_windows, cooldown_seconds }, scoresOf(scores))
+    const firings = firingsOf(
+      { threshold: 1, for_windows, cooldown_seconds, resolve_windows: 1 },
+      scoresOf(scores),
+    )
     const inWindows = (ms: number | undefined) => (ms === undefined ? undefined : ms / WINDOW_MS)
     expect(firings.map(({ openedAt, resolvedAt }) => [inWindows(openedAt), inWindows(resolvedAt)])).toEqual(
       expected,
@@ -60,6 +64,7 @@ describe('firingsOf()', () => {
         fc.record({
           threshold: fc.constantFrom(0.5, 1),
           for_windows: fc.integer({ min: 1, max: 4 }),
+          resolve_windows: fc.integer({ min: 1, max: 4 }),
           cooldown_seconds: fc.constantFrom(0, 300, 900, 3000),
         }),
         (scores, rule) => {

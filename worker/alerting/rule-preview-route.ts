@@ -1,4 +1,4 @@
-import { and, asc, count, eq, gte, lt, or, sql } from 'drizzle-orm'
+import { and, asc, count, eq, gte, lt, lte, sql } from 'drizzle-orm'
 import { type Context, Hono } from 'hono'
 import * as v from 'valibot'
 import { ofTenant } from '../../durable-objects/connect-database.ts'
@@ -64,7 +64,7 @@ const previewRule = operation(
     tag: 'Alerts',
     summary: 'Try an alert rule on the past',
     description:
-      'How often the rule would have fired on the scores stored of that time; nothing is created. `from` and `to` are on `window_end`.',
+      'How often the rule would have fired on the scores stored of that time; nothing is created. A direction and least deviations are not looked at: with them it fires no more often. `from` and `to` are on `window_end`.',
     query: Range,
     body: NewRule,
     answer: RulePreview,
@@ -79,7 +79,7 @@ const previewRule = operation(
     const within = scored(tenantId, metricId, from, to)
     const [[looked], crossings] = await queryTogether(c.env, ofTenant(tenantId), [
       db.select({ windows: count() }).from(anomalyScores).where(within),
-      crossingsOf(within, rule.threshold),
+      crossingsOf(within, rule),
     ])
     const firings = firingsByMetric(rule, crossings.slice(0, MAX_CROSSINGS))
     return {
@@ -111,19 +111,33 @@ const scored = (tenantId: string, metricId: string | null, from: Date, to: Date)
     lt(anomalyScores.windowEnd, to),
   )
 
-/** Every score that reaches the threshold, and the one after a run of them: all that a rule's verdict hangs on. */
-function crossingsOf(within: ReturnType<typeof scored>, threshold: number) {
+/**
+ * Every score that reaches the threshold, and as many after a run of them as may resolve an alert: all that a rule's
+ * verdict hangs on.
+ */
+function crossingsOf(within: ReturnType<typeof scored>, { threshold, resolve_windows }: FiringRule) {
   const { metricId, windowEnd, score } = anomalyScores
-  const before = sql<number>`lag(${score}) over (partition by ${metricId} order by ${windowEnd})`
-  const each = db
-    .select({ metricId, windowEnd, score, before: before.as('before') })
+  const inOrder = sql`over (partition by ${metricId} order by ${windowEnd})`
+  const ranked = db
+    .select({ metricId, windowEnd, score, rank: sql<number>`row_number() ${inOrder}`.as('rank') })
     .from(anomalyScores)
     .where(within)
+    .as('ranked')
+  const hit = sql<number>`max(case when ${ranked.score} >= ${threshold} then ${ranked.rank} end)
+    over (partition by ${ranked.metricId} order by ${ranked.rank})`
+  const each = db
+    .select({
+      metricId: ranked.metricId,
+      windowEnd: ranked.windowEnd,
+      score: ranked.score,
+      sinceHit: sql<number>`${ranked.rank} - ${hit}`.as('since_hit'),
+    })
+    .from(ranked)
     .as('each')
   return db
     .select({ metricId: each.metricId, windowEnd: each.windowEnd, score: each.score })
     .from(each)
-    .where(or(gte(each.score, threshold), gte(each.before, threshold)))
+    .where(lte(each.sinceHit, resolve_windows))
     .orderBy(asc(each.metricId), asc(each.windowEnd))
     .limit(MAX_CROSSINGS + 1)
 }

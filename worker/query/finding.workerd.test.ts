@@ -167,6 +167,14 @@ describe('POST /v1/alert-rules/preview', () => {
       { threshold: 1.2, for_windows: 2, cooldown_seconds: 3600 },
       { alerts: 2, metrics: 2 },
     ],
+    [
+      { threshold: 1.4, resolve_windows: 2 },
+      { alerts: 2, metrics: 2 },
+    ],
+    [
+      { threshold: 1, resolve_windows: 2 },
+      { alerts: 2, metrics: 2 },
+    ],
     [{ threshold: 4 }, { windows: 8, alerts: 0, metrics: 0, latest: [] }],
   ])('counts over all metrics, but nothing that was learning: %j', async (rule, expected) => {
     expect(await preview(rule)).toMatchObject(expected)
