@@ -8,7 +8,7 @@ import {
 import { batchKeyOf } from './batch-key.ts'
 import { splitBytes } from './byte-pieces.ts'
 import { encodeColumns } from './columns-frame.ts'
-import { type DedupeHorizon, oldestTimestamp } from './dedupe-horizon.ts'
+import { oldestTimestamp } from './dedupe-horizon.ts'
 import { manifestEntry } from './manifest.ts'
 import { type Bucket, takeTokens } from './rate-limit.ts'
 import { type Authorization, authorize, type TenantConfig } from './tenant-config.ts'
@@ -67,7 +67,6 @@ export interface AcceptedBatch {
 /** What a batch is judged by. */
 export interface Grounds {
   config: TenantConfig
-  horizon: DedupeHorizon
   /** Keys of series that the tenant's limit does not let in. */
   refusedSeries: ReadonlySet<string>
   /** Hashes of series that this batch is the first of, here. */
@@ -125,11 +124,11 @@ function takeFrom({ bucket, config, now }: Grounds, datapoints: number) {
 }
 
 /** What the Worker rejected, what is older than the tenant keeps or the shard remembers, what is beyond the limit. */
-function judge({ config, horizon, refusedSeries }: Grounds, request: AdmitRequest) {
+function judge({ config, refusedSeries }: Grounds, request: AdmitRequest) {
   const as =
     (code: RejectionCode) =>
     (ordinal: number): Rejection => ({ ordinal, code })
-  const minTs = oldestTimestamp(horizon, config.plan.retentionDays, request.receivedAt)
+  const minTs = oldestTimestamp(config, request.receivedAt)
   const recent = dropOlder(request.columns, minTs)
   const within = dropSeries(
     recent.columns,

@@ -51,7 +51,10 @@ beforeAll(async () => {
 afterAll(unwatchEffects)
 
 /** Plays to the end; afterwards everything must have happened once. Returns the effects of `act`. */
-async function play({ plan, before, act, after, ...bound }: Play, faults: Fault[] = []): Promise<Effect[]> {
+async function play(
+  { plan, before, act, after, forgets, ...bound }: Play,
+  faults: Fault[] = [],
+): Promise<Effect[]> {
   const played = await TenantLife.begin(plan)
   life = played
   shardState.maxReplayBytes = MAX_REPLAY_BYTES
@@ -66,6 +69,7 @@ async function play({ plan, before, act, after, ...bound }: Play, faults: Fault[
   expect(accounts).toEqual({
     ...accountsFor(played.accepted),
     ...{ duplicates, billedDuplicates: duplicates },
+    ...(forgets && { manifested: [] }),
   })
   expect(duplicates).toBeGreaterThanOrEqual(played.duplicates.heard)
   expect(duplicates).toBeLessThanOrEqual(played.duplicates.possible)

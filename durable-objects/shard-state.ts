@@ -3,7 +3,8 @@ import type { Random } from '../telemetry/random.ts'
 import { type AcceptedBatch, type AdmitRequest, BUCKET } from './admission.ts'
 import { batchKeyOf } from './batch-key.ts'
 import { restoreWindows } from './checkpoint.ts'
-import { type DedupeHorizon, oldestTimestamp, readHorizon } from './dedupe-horizon.ts'
+import { oldestTimestamp } from './dedupe-horizon.ts'
+import { readSweep, type Sweep } from './forget-batches.ts'
 import { nextAlarm } from './next-alarm.ts'
 import { type Progress, readProgress } from './progress.ts'
 import { type Bucket, fullBucket, parseBucket } from './rate-limit.ts'
@@ -30,7 +31,7 @@ export interface ShardState {
   /** Hashes of the series registered through this shard. */
   series: Set<number>
   progress: Progress
-  horizon: DedupeHorizon
+  sweep: Sweep
   /** Of the newest journal row, also after it was cut. */
   journalId: number
   /** Journal behind the checkpoint. */
@@ -58,7 +59,7 @@ export function restoreState(db: ShardStatements, random: Random): ShardState {
     windows: restoreWindows(db, progress, random),
     series: readSeries(db.series()),
     progress: { ...progress, lastBatchAt: db.newestArrival() ?? progress.lastBatchAt },
-    horizon: readHorizon(db),
+    sweep: readSweep(db),
     journalId: Math.max(db.lastJournalId(), progress.checkpointedUntil),
     replayBytes: db.journalBytesAfter(progress.checkpointedUntil),
     unmanifested: db.journalEntryCount(),
@@ -131,11 +132,11 @@ export function unknownSeries(
 ): Map<string, number> {
   const { columns, keyHash, batchId, receivedAt } = request
   const unknown = new Map<string, number>()
-  const { config, windows, series, horizon } = state
+  const { config, windows, series } = state
   if (config === undefined || authorize(config, keyHash, ['ingest'], now) !== 'ok') return unknown
   if (columns.series.every((name) => windows.series.has(seriesKey(name)))) return unknown
   if (db.batch(batchKeyOf(batchId)) !== undefined) return unknown
-  const recent = dropOlder(columns, oldestTimestamp(horizon, config.plan.retentionDays, receivedAt)).columns
+  const recent = dropOlder(columns, oldestTimestamp(config, receivedAt)).columns
   for (const name of recent.series) {
     const key = seriesKey(name)
     if (windows.series.has(key)) continue

@@ -1,5 +1,5 @@
-import { sweepBatches } from './dedupe-horizon.ts'
 import { flushWindows } from './flush.ts'
+import { forgetBatches } from './forget-batches.ts'
 import { writeManifests } from './manifest.ts'
 import { nextAlarm } from './next-alarm.ts'
 import { drainOutbox, type Retry, returnBatch, returnFlush } from './outbox.ts'
@@ -10,7 +10,7 @@ import { flushDueAt, latenessMsOf, manifestDueAt } from './shard-state.ts'
 import type { ShardStatements } from './tenant-shard-sql.ts'
 import type { SeriesState } from './window-state.ts'
 
-/** A manifest that could not be written is tried again after this. */
+/** A manifest that could not be written, or a sweep that could not go on, is tried again after this. */
 const RETRY_AFTER_MS = 30_000
 
 interface WorkDeps {
@@ -21,6 +21,8 @@ interface WorkDeps {
   releases: Releases
   env: Pick<Env, 'ARCHIVE' | 'BATCHES' | 'WINDOWS' | 'FLUSH_INTERVAL_MS' | 'RESEND_AFTER_MS'>
   archiveKey(batchId: string): string
+  /** See `ForgetDeps`. */
+  announceForgetting(since: number): Promise<void>
 }
 
 /**
@@ -47,7 +49,7 @@ export class ShardWork {
     const { releases } = this.#deps
     if (isDue(this.flushDueAt(this.#allSeries()), now)) await this.#attempt('flush', () => this.flush(now))
     await this.#attempt('outbox', () => this.#drainOutbox(now))
-    if (isDue(this.#sweepDueAt(), now)) await this.#attempt('sweep', async () => this.#sweep(now))
+    if (isDue(this.#sweepDueAt(), now)) await this.#attempt('sweep', () => this.#sweep(now))
     if (isDue(releases.dueAt(), now)) await this.#attempt('release', () => releases.retry(now))
     if (isDue(this.manifestDueAt(), now)) await this.#attempt('manifest', () => this.seal(now))
   }
@@ -135,16 +137,20 @@ export class ShardWork {
     await drainOutbox({ db, transaction, ...this.#queues }, timing)
   }
 
-  #sweep(now: number): void {
-    const { db, storage } = this.#deps
-    const { config, horizon } = this.#state
-    const retentionDays = config?.plan.retentionDays ?? Number.POSITIVE_INFINITY
-    this.#state.horizon = storage.transactionSync(() => sweepBatches(db, horizon, retentionDays, now))
+  async #sweep(now: number): Promise<void> {
+    const { db, storage, env, owner, announceForgetting } = this.#deps
+    const config = () => {
+      if (this.#state.config === undefined) throw new Error('the shard has no configuration')
+      return this.#state.config
+    }
+    const transaction = <T>(writes: () => T) => storage.transactionSync(writes)
+    const deps = { db, owner, bucket: env.ARCHIVE, config, announce: announceForgetting, transaction }
+    this.#state.sweep = await forgetBatches(deps, this.#state.sweep, now)
   }
 
   #sweepDueAt(): number | undefined {
-    const { config, horizon } = this.#state
-    return config === undefined ? undefined : horizon.nextSweepAt
+    const { config, sweep } = this.#state
+    return config === undefined ? undefined : sweep.nextSweepAt
   }
 
   async #attempt(step: string, work: () => Promise<void>): Promise<void> {
@@ -153,6 +159,8 @@ export class ShardWork {
     } catch (error) {
       this.#logError(`${step}_failed`, error)
       if (step === 'flush') this.#state.lastFlushAt = Date.now()
+      if (step === 'sweep')
+        this.#state.sweep = { ...this.#state.sweep, nextSweepAt: Date.now() + RETRY_AFTER_MS }
       if (step === 'manifest') this.#state.manifestNotBefore = Date.now() + RETRY_AFTER_MS
     }
   }

@@ -36,6 +36,8 @@ export interface TenantConfig {
   state: TenantState
   plan: Plan
   keys: KeyRecord[]
+  /** Batches received before this may have been forgotten by one of the shards; null while none has. Epoch ms. */
+  dedupeSince: number | null
 }
 
 export type Authorization = 'ok' | 'invalid_api_key' | 'insufficient_scope' | 'tenant_suspended'

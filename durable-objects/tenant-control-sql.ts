@@ -1,4 +1,4 @@
-import type { KeyRecord, Plan, Scope, TenantState } from './tenant-config.ts'
+import type { KeyRecord, Plan, Scope, TenantConfig, TenantState } from './tenant-config.ts'
 
 export const CONTROL_SCHEMA = [
   `create table tenant (
@@ -21,6 +21,7 @@ export const CONTROL_SCHEMA = [
    create index keys_by_hash on keys (hash);
    create table shards (shard integer primary key, version integer not null);
    create table series (id integer primary key, hashes blob not null);`,
+  'alter table tenant add column dedupe_since integer',
 ]
 
 /** A key as the admin API lists it. */
@@ -52,10 +53,10 @@ const keyOf = ({ scopes, created_at, expires_at, revoked_at, ...key }: KeyRow): 
 /** All SQL of a tenant's control object. Instants are epoch ms. */
 export function controlStatements(sql: SqlStorage) {
   return {
-    tenant: (): { state: TenantState; plan: Plan; version: number } | undefined => {
+    tenant: (): Omit<TenantConfig, 'keys'> | undefined => {
       const row = sql
-        .exec<{ state: TenantState; plan: string; version: number }>(
-          'select state, plan, version from tenant',
+        .exec<{ state: TenantState; plan: string; version: number; dedupeSince: number | null }>(
+          'select state, plan, version, dedupe_since as dedupeSince from tenant',
         )
         .toArray()[0]
       return row && { ...row, plan: JSON.parse(row.plan) }
@@ -67,6 +68,8 @@ export function controlStatements(sql: SqlStorage) {
       ),
     update: (state: TenantState, plan: Plan) =>
       sql.exec('update tenant set state = ?, plan = ?, version = version + 1', state, JSON.stringify(plan)),
+    forgetBefore: (since: number) =>
+      sql.exec('update tenant set dedupe_since = ?, version = version + 1', since),
     nextVersion: () => sql.exec('update tenant set version = version + 1'),
 
     keys: (): ApiKey[] => sql.exec<KeyRow>(`${SELECT_KEYS} order by created_at, id`).toArray().map(keyOf),

@@ -118,6 +118,17 @@ export class TenantControl extends DurableObject<Env> {
     return config
   }
 
+  /**
+   * A shard is about to forget batches received before `since`: from the answer on no shard lets in what they may
+   * hold. Sent again, they need not come to the shard that had them.
+   */
+  async forgetBatches(since: number): Promise<void> {
+    const tenant = this.#db.tenant()
+    if (tenant === undefined) return
+    if (since > (tenant.dedupeSince ?? Number.NEGATIVE_INFINITY)) this.#db.forgetBefore(since)
+    await this.#pushConfig()
+  }
+
   /** Which of these series (hashes) may have datapoints: known ones, and new ones up to the tenant's limit. */
   registerSeries(wanted: Float64Array): Float64Array {
     const limit = this.#db.tenant()?.plan.seriesLimit ?? 0

@@ -5,7 +5,7 @@ import type { DayUsage } from './window-frames.ts'
  * | batches     | an accepted batch, by hash of its id        | admission          | dedupe horizon           |
  * | journal     | a batch's datapoints and its manifest entry | admission          | checkpoint and manifest  |
  * | outbox      | a batch Postgres has not confirmed          | admission          | acknowledgement          |
- * | usage       | counters of one UTC day of arrival          | admission          | –                        |
+ * | usage       | counters of one UTC day of arrival          | admission          | 800 days later           |
  * | releases    | an archive object of a refused batch        | refusal            | two minutes later        |
  * | series      | hashes of series registered together        | their first batch  | –                        |
  * | checkpoints | a piece of a segment of the window state    | flush              | replaced                 |
@@ -106,6 +106,9 @@ export function shardStatements(sql: SqlStorage) {
         'update batches set persisted_at = ?, error = null, next_send_at = null where id = ? and persisted_at is null',
         ...[at, id],
       ),
+    /** Why it could not be stored so far; it is still tried. */
+    noteFailure: (id: ArrayBuffer, error: string) =>
+      sql.exec('update batches set error = ? where id = ? and next_send_at is not null', error, id),
     setFailed: (id: ArrayBuffer, error: string) =>
       sql.exec(
         'update batches set error = ?, next_send_at = null where id = ? and persisted_at is null',
@@ -114,14 +117,6 @@ export function shardStatements(sql: SqlStorage) {
       ),
     setReturned: (id: ArrayBuffer, nextSendAt: number) =>
       sql.exec('update batches set error = null, next_send_at = ? where id = ?', nextSendAt, id),
-    batchesAfter: (id: ArrayBuffer, limit: number) =>
-      sql
-        .exec<{ id: ArrayBuffer; received_at: number; settled: number }>(
-          `select id, received_at, persisted_at is not null or error is not null as settled
-           from batches where id > ? order by id limit ?`,
-          ...[id, limit],
-        )
-        .toArray(),
     removeBatch: (id: ArrayBuffer) => sql.exec('delete from batches where id = ?', id),
 
     addJournal: (row: Omit<JournalRow, 'bytes'> & { bytes: Uint8Array }) =>
@@ -202,6 +197,7 @@ export function shardStatements(sql: SqlStorage) {
     usageDirtySince: () =>
       first(sql.exec<{ at: number | null }>('select min(dirty_since) as at from usage where dirty_since > 0'))
         ?.at,
+    removeUsage: (before: string) => sql.exec('delete from usage where day < ?', before),
     cleanUsage: () => sql.exec('update usage set dirty_since = 0 where dirty_since > 0'),
 
     putRelease: (id: ArrayBuffer, batchId: string, at: number) =>
@@ -266,6 +262,11 @@ export function shardStatements(sql: SqlStorage) {
       sql
         .exec('update flushes set next_send_at = ?, attempts = 0 where id = ? returning id', nextSendAt, id)
         .toArray().length,
+    parkedFlushes: () =>
+      sql
+        .exec<{ id: number }>('select id from flushes where next_send_at = 9007199254740991')
+        .toArray()
+        .map(({ id }) => id),
     removeFlush: (id: number) => sql.exec('delete from flushes where id = ?', id),
   }
 }

@@ -49,7 +49,8 @@ export class TenantShard extends DurableObject<Env> {
     this.#db = db
     this.#memory = memory
     this.#releases = releases
-    this.#work = new ShardWork({ owner, storage, db, memory, releases, env, archiveKey })
+    const announceForgetting = (since: number) => this.#control().forgetBatches(since)
+    this.#work = new ShardWork({ owner, storage, db, memory, releases, env, archiveKey, announceForgetting })
     ctx.blockConcurrencyWhile(async () => {
       await this.#alarm.load()
       await this.#alarm.arm(this.#work.nextDueAt(Date.now()))
@@ -114,6 +115,16 @@ export class TenantShard extends DurableObject<Env> {
         this.#db.setPersisted(id, persistedAt)
       }
     })
+  }
+
+  /** The consumer could not store a batch, for a reason that lies in it, and will try again. */
+  noteFailure(batchId: string, error: string): void {
+    this.#db.noteFailure(batchKeyOf(batchId), error)
+  }
+
+  /** The reason noted last; null: none, or the batch is not known. */
+  failure(batchId: string): string | null {
+    return this.#db.batch(batchKeyOf(batchId))?.error ?? null
   }
 
   /** The consumer gave up on a batch. It stays known, and leaves the outbox: an operator sends it again. */
@@ -207,9 +218,9 @@ export class TenantShard extends DurableObject<Env> {
     return { newSeries: [...accepted], refusedSeries: new Set(refused) }
   }
 
-  /** Of a tenant that is gone nothing may stay behind, least of all in the archive. */
-  async #withoutTenant({ archived, batchId }: AdmitRequest): Promise<AdmitReply> {
-    if (archived === 'stored') await this.env.ARCHIVE.delete(this.#archiveKey(batchId))
+  /** Of a tenant that is gone nothing may stay behind, least of all in the archive: also what an earlier try left. */
+  async #withoutTenant({ batchId }: AdmitRequest): Promise<AdmitReply> {
+    await this.env.ARCHIVE.delete(this.#archiveKey(batchId))
     return { outcome: 'refused', code: 'invalid_api_key' }
   }
 
@@ -240,18 +251,17 @@ export class TenantShard extends DurableObject<Env> {
   async #release(batchId: string, now: number): Promise<boolean> {
     const id = batchKeyOf(batchId)
     if (this.#db.batch(id) !== undefined) return false
-    const released = await this.#releases.release(id, batchId, now, this.#state.horizon.dedupeSince)
+    const released = await this.#releases.release(id, batchId, now, this.#state.config?.dedupeSince ?? null)
     await this.#alarm.arm(this.#releases.dueAt())
     return released
   }
 
   #grounds(config: TenantConfig, registered: Registered, now: number): Grounds {
-    const { horizon, journalId } = this.#state
+    const { journalId } = this.#state
     const bucket = bucketOf(this.#state, now)
     return {
       ...registered,
       config,
-      horizon,
       now,
       nextJournalId: journalId + 1,
       bucket,

@@ -1,4 +1,4 @@
-import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
+import { evictDurableObject, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import * as v from 'valibot'
 import { describe, expect, it, vi } from 'vitest'
@@ -9,7 +9,6 @@ import { flushDueAt, restoreState } from './shard-state.ts'
 import { TenantShard } from './tenant-shard.ts'
 import { shardStatements } from './tenant-shard-sql.ts'
 
-const DAY_MS = 86_400_000
 const shardOf = (tenant: TestTenant, shard = 0) => env.TENANT_SHARD.getByName(`${tenant.id}/${shard}`)
 const controlOf = (tenant: TestTenant) => env.TENANT_CONTROL.getByName(tenant.id)
 const batch = (id: string, device = 'd', value = 1) => ({
@@ -212,94 +211,6 @@ describe('shards', () => {
   })
 })
 
-describe('the dedupe horizon', () => {
-  it('forgets a batch after retention + 1 day, and nothing of it can come in again, also with a longer retention', async () => {
-    const tenant = await createTenant({ plan: { retention_days: 2 } })
-    const old = Date.now() - 3.5 * DAY_MS
-    const body = {
-      batch_id: 'old',
-      series: [{ device: 'd', metric: 'm', points: [[Date.now() - DAY_MS, 1]] }],
-    }
-    expect((await tenant.ingest(body)).status).toBe(202)
-    await runInDurableObject(shardOf(tenant), (instance, { storage }) => {
-      storage.sql.exec('update batches set received_at = ?, persisted_at = ?', old, old)
-      storage.sql.exec(`delete from meta where key = 'dedupe'`)
-      return instance
-    })
-    await evictDurableObject(shardOf(tenant))
-    await vi.waitFor(
-      async () => {
-        await runDurableObjectAlarm(shardOf(tenant))
-        expect(await countRows(tenant, 'batches')).toBe(0)
-      },
-      { timeout: 10_000, interval: 200 },
-    )
-    await admin('PATCH', `/tenants/${tenant.id}`, { retention_days: 30 })
-    const points = [
-      [Date.now() - 3.2 * DAY_MS, 1],
-      [Date.now() - 1000, 2],
-    ]
-    const answer = await tenant.ingest({ batch_id: 'late', series: [{ device: 'd', metric: 'm', points }] })
-    expect(await answer.json()).toMatchObject({
-      ...{ datapoints: 1, rejected: 1 },
-      errors: [{ path: 'series[0].points[0]', code: 'timestamp_too_old' }],
-    })
-  })
-
-  it('leaves the archive object of a forgotten batch alone, whatever is sent under its batch_id', async () => {
-    const tenant = await createTenant({ plan: { retention_days: 2 } })
-    const body = {
-      batch_id: 'old',
-      series: [{ device: 'd', metric: 'm', points: [[Date.now() - DAY_MS, 1]] }],
-    }
-    await tenant.ingest(body)
-    const key = `raw/${tenant.id}/old`
-    const object = await env.ARCHIVE.get(key)
-    const bytes = await object!.arrayBuffer()
-    const received_at = new Date(Date.now() - 3.5 * DAY_MS).toISOString()
-    await env.ARCHIVE.put(key, bytes, { customMetadata: { ...object!.customMetadata, received_at } })
-    await runInDurableObject(shardOf(tenant), (_, { storage }) => {
-      storage.sql.exec('delete from batches')
-      const dedupeSince = Date.now() - 3 * DAY_MS
-      const horizon = JSON.stringify({ dedupeSince, cursor: '', nextSweepAt: Date.now() + DAY_MS })
-      storage.sql.exec(`insert or replace into meta values ('dedupe', ?)`, horizon)
-    })
-    await evictDurableObject(shardOf(tenant))
-    const other = { ...body, series: [{ device: 'd', metric: 'm', points: [[Date.now(), 2]] }] }
-    expect((await tenant.ingest(other)).status).toBe(409)
-    await admin('PATCH', `/tenants/${tenant.id}`, { retention_days: 1 })
-    await tenant.ingest({
-      ...body,
-      series: [{ device: 'd', metric: 'm', points: [[Date.now() - 1.5 * DAY_MS, 1]] }],
-    })
-    expect(new Uint8Array(await (await env.ARCHIVE.get(key))!.arrayBuffer())).toEqual(new Uint8Array(bytes))
-  })
-
-  it('keeps a batch that has not been stored yet, however old', async () => {
-    const tenant = await createTenant({ plan: { retention_days: 2 } })
-    const send = vi.spyOn(Object.getPrototypeOf(env.BATCHES), 'send').mockRejectedValue(new Error('away'))
-    const sendBatch = vi
-      .spyOn(Object.getPrototypeOf(env.BATCHES), 'sendBatch')
-      .mockRejectedValue(new Error('away'))
-    await tenant.ingest(batch('pending'))
-    await runInDurableObject(shardOf(tenant), (_, { storage }) => {
-      storage.sql.exec('update batches set received_at = ?', Date.now() - 10 * DAY_MS)
-      storage.sql.exec(`delete from meta where key = 'dedupe'`)
-    })
-    await evictDurableObject(shardOf(tenant))
-    await vi.waitFor(async () => {
-      await runDurableObjectAlarm(shardOf(tenant))
-      const swept = await runInDurableObject(shardOf(tenant), (_, { storage }) =>
-        storage.sql.exec(`select 1 from meta where key = 'dedupe'`).toArray(),
-      )
-      expect(swept).toHaveLength(1)
-    }, 10_000)
-    expect(await countRows(tenant, 'batches')).toBe(1)
-    send.mockRestore()
-    sendBatch.mockRestore()
-  })
-})
-
 describe('an object that sleeps between its alarms', () => {
   it('finds its flush due when it wakes, and knows since when usage waits', async () => {
     const tenant = await createTenant()
@@ -421,7 +332,8 @@ describe('deleting a tenant', () => {
     const tenant = await createTenant({ plan: { shards: 2 } })
     const other = await createTenant()
     for (let i = 0; i < 6; i += 1) await tenant.ingest(batch(`b-${i}`, `gateway-${i}`))
-    await other.ingest(seriesBatch('stays'))
+    const stays = seriesBatch('stays')
+    await other.ingest(stays)
     await vi.waitFor(
       async () => {
         const [row] = await sql`select count(*)::int as n from batches where tenant_id = ${tenant.id}`
@@ -432,7 +344,10 @@ describe('deleting a tenant', () => {
     await admin('POST', `/tenants/${tenant.id}/seal`)
     const answer = await admin('DELETE', `/tenants/${tenant.id}`)
     expect([answer.status, (await answer.json<{ state: string }>()).state]).toEqual([202, 'deleting'])
-    expect((await tenant.ingest(batch('after'))).status).toBe(401)
+    // A try that meets the end of its shard is answered with 503.
+    await vi.waitFor(async () => expect((await tenant.ingest(batch('after'))).status).toBe(401), {
+      ...{ timeout: 20_000, interval: 200 },
+    })
     expect(await env.ARCHIVE.head(`raw/${tenant.id}/after`)).toBeNull()
     await vi.waitFor(async () => expect((await admin('GET', `/tenants/${tenant.id}`)).status).toBe(404), {
       ...{ timeout: 20_000, interval: 200 },
@@ -455,5 +370,11 @@ describe('deleting a tenant', () => {
     await vi.waitFor(async () => expect(await controlOf(tenant).describe()).toBeUndefined(), 10_000)
     expect((await other.get('/v1/batches/stays')).status).toBe(200)
     expect((await tenant.ingest(batch('much-later'))).status).toBe(401)
-  })
+    // An object that a try left behind, whose call of the shard failed: the next try takes it along.
+    const object = (await env.ARCHIVE.get(`raw/${other.id}/stays`))!
+    const metadata = { customMetadata: object.customMetadata! }
+    await env.ARCHIVE.put(`raw/${tenant.id}/stays`, await object.bytes(), metadata)
+    expect((await tenant.ingest(stays)).status).toBe(401)
+    expect(await env.ARCHIVE.head(`raw/${tenant.id}/stays`)).toBeNull()
+  }, 60_000)
 })

@@ -28,7 +28,7 @@ const SETTINGS = {
   scoringTasks: v.optional(wholeNumber(1, 10), 1),
   trainingSchedule: v.optional(cron, 'cron(20 1 * * ? *)'),
   trainingTasks: v.optional(wholeNumber(1, 10), 1),
-  retentionSchedule: v.optional(cron, 'cron(35 2 * * ? *)'),
+  retentionSchedule: v.optional(cron, 'cron(15 0 * * ? *)'),
   /** Scheduled tasks on Spot: up to 70 % cheaper, and stopped at two minutes' notice, which they survive. */
   spot: v.optional(flag, true),
   /** Tasks of `serve`; more than the least as work gets old. */

@@ -87,7 +87,7 @@ test('logs are kept for a month', () => {
 test.each([
   ['all due metrics are scored every hour', 'cron(5 * * * ? *)', ['score', '--all']],
   ['baselines are trained every day', 'cron(20 1 * * ? *)', ['train', '--all']],
-  ['what is past its retention is dropped every day', 'cron(35 2 * * ? *)', ['retention']],
+  ['what is past its retention is dropped every day', 'cron(15 0 * * ? *)', ['retention']],
 ])('%s', (_, ScheduleExpression, command) => {
   template.hasResourceProperties('AWS::Scheduler::Schedule', {
     ...{ ScheduleExpression, ScheduleExpressionTimezone: 'Etc/UTC', State: 'ENABLED' },

@@ -38,8 +38,8 @@ const applied = async () =>
 const tableExists = async (table: string) =>
   (await client.query('select to_regclass($1) is not null as found', [table])).rows[0].found
 
-test('the files are numbered without a gap', () => {
-  expect(names.map((name) => Number(name.slice(0, 4)))).toEqual(names.map((_, i) => i + 1))
+test('every file has a number of its own', () => {
+  expect(new Set(names.map((name) => name.slice(0, 4))).size).toBe(names.length)
 })
 
 test('an empty database takes every migration in order', async () => {

@@ -21,17 +21,18 @@ const config: TenantConfig = {
     allowedLatenessMs: 60_000,
   },
   keys: [{ id: 'bench', hash: KEY_HASH, scopes: ['ingest'], expiresAt: null, revokedAt: null }],
+  dedupeSince: null,
 }
 
 // SQLite is no pure function: its statements find nothing and keep nothing.
 const nowhere = { exec: () => ({ toArray: () => [] }) } as unknown as SqlStorage
 const db = shardStatements(nowhere)
 
-const horizon = { dedupeSince: null, cursor: '', nextSweepAt: Number.POSITIVE_INFINITY }
+const sweep = { cursor: '', nextSweepAt: Number.POSITIVE_INFINITY }
 
 /** A shard as it is while a tenant's gateways send: configured, with an empty storage. */
 export const newShard = (): ShardState => ({
-  ...{ config, windows: emptyState(), series: new Set<number>(), horizon },
+  ...{ config, windows: emptyState(), series: new Set<number>(), sweep },
   progress: { checkpointedUntil: 0, nextPart: 1, segments: 1, lastBatchAt: null },
   ...{
     journalId: 0,
@@ -83,7 +84,7 @@ export function ingestOnce(
   }
   const unknown = unknownSeries(db, shard, request, receivedAt)
   const grounds: Grounds = {
-    ...{ config, horizon, refusedSeries: new Set(), newSeries: [...unknown.values()], now: receivedAt },
+    ...{ config, refusedSeries: new Set(), newSeries: [...unknown.values()], now: receivedAt },
     ...{ resendAfterMs: 30_000, nextJournalId: shard.journalId + 1, bucket: undefined },
   }
   const { accepted } = admit(db, grounds, request)

@@ -6,8 +6,8 @@ import { History } from './history.ts'
 import { pack, restoredHistory, storedHistory, unpackFloats } from './stored-arrays.ts'
 import { SMOOTHED, smoothed, type ViewName } from './views.ts'
 
-/** Another format is not read: the walk begins again and trains anew. */
-const FORMAT = 2
+/** Grows with every change that an older version of this service could not read. */
+export const FORMAT = 2
 
 /** Window parts that went into a stretch of the walk: from the end of the stretch before to `until`. */
 export interface LedgerEntry {

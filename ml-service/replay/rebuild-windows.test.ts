@@ -107,7 +107,8 @@ describe('rebuildWindows', () => {
     expect(again?.window).toEqual(unsettled?.window)
     // Whoever remembers what it read can tell each of these from the others, and counts as the database does.
     expect([settled, unsettled, again].map((read) => read?.parts)).toEqual([3, 4, 5])
-    expect(await countParts(pool, series, [START + WINDOW])).toEqual([5])
+    const stretch = { metricId: series.metricId, since: undefined, until: START + WINDOW }
+    expect(await countParts(pool, series.tenantId, [stretch])).toEqual([5])
   })
 
   it('leaves what is still open to its shard', async () => {

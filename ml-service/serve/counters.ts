@@ -11,10 +11,15 @@ export const newCounters = (): Counters => ({
   deliveries: { delivered: 0, retrying: 0, failed: 0 },
 })
 
-/** How long the oldest work has been waiting, in seconds; undefined while Postgres does not answer. */
+/** What Postgres tells; undefined while it does not answer. */
 export interface Backlog {
+  /** How long the oldest work has been waiting. */
   scoringSeconds: number
   deliverySeconds: number
+  /** Datapoints whose day had no partition, counted to 100,000. */
+  defaultRows: number
+  /** Whole days to come that have a partition. */
+  daysAhead: number
 }
 
 /** The counters in Prometheus' text format, version 0.0.4. */
@@ -39,6 +44,15 @@ export function prometheusText(counters: Counters, backlog: Backlog | undefined)
       ...metric('edgepulse_ml_oldest_due_seconds', 'gauge', 'How long the oldest work has been due.', [
         ['{work="score"}', backlog.scoringSeconds],
         ['{work="deliver"}', backlog.deliverySeconds],
+      ]),
+      ...metric(
+        'edgepulse_ml_default_partition_rows',
+        'gauge',
+        'Datapoints outside daily partitions, to 100000.',
+        [['', backlog.defaultRows]],
+      ),
+      ...metric('edgepulse_ml_partition_days_ahead', 'gauge', 'Days to come that have a partition.', [
+        ['', backlog.daysAhead],
       ]),
     )
   }

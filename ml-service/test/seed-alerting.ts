@@ -5,16 +5,31 @@ import { webhookSecretOf } from '../../telemetry/signature.ts'
 
 export const SECRET_KEY = Buffer.alloc(32, 7).toString('base64')
 
-export async function addRule(
-  pool: pg.Pool,
-  tenantId: string,
-  rule: { metricId?: string; threshold?: number; forWindows?: number } = {},
-): Promise<string> {
+interface RuleFields {
+  metricId?: string
+  threshold?: number
+  forWindows?: number
+  direction?: 'above' | 'below' | 'both'
+  minDeviation?: number
+  maxAgeSeconds?: number
+}
+
+export async function addRule(pool: pg.Pool, tenantId: string, rule: RuleFields = {}): Promise<string> {
   const id = randomUUID()
   await pool.query(
-    `insert into alert_rules (tenant_id, id, name, metric_id, threshold, for_windows)
-     values ($1, $2, 'test', $3, $4, $5)`,
-    [tenantId, id, rule.metricId ?? null, rule.threshold ?? 1, rule.forWindows ?? 1],
+    `insert into alert_rules (tenant_id, id, name, metric_id, threshold, for_windows, direction, min_deviation,
+       max_age_seconds)
+     values ($1, $2, 'test', $3, $4, $5, $6, $7, $8)`,
+    [
+      tenantId,
+      id,
+      rule.metricId ?? null,
+      rule.threshold ?? 1,
+      rule.forWindows ?? 1,
+      rule.direction ?? 'both',
+      rule.minDeviation ?? 0,
+      rule.maxAgeSeconds ?? 86_400,
+    ],
   )
   return id
 }

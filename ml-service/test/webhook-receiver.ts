@@ -6,9 +6,11 @@ export interface ReceivedRequest {
   body: string
 }
 
+export type Answer = (response: ServerResponse, request: ReceivedRequest, nth: number) => void
+
 /** A real HTTP receiver on loopback that keeps what it got and answers as `answer` says. */
 export async function startReceiver(
-  answer: (response: ServerResponse, request: ReceivedRequest, nth: number) => void = (response) => {
+  answer: Answer = (response) => {
     response.writeHead(204).end()
   },
 ) {
@@ -21,6 +23,10 @@ export async function startReceiver(
     received.push(got)
     answer(response, got, received.length)
   })
+  let connections = 0
+  server.on('connection', () => {
+    connections += 1
+  })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const address = server.address()
   const port = typeof address === 'object' && address !== null ? address.port : 0
@@ -28,6 +34,10 @@ export async function startReceiver(
     url: `http://127.0.0.1:${port}/hook`,
     port,
     received,
+    /** How many were opened, whatever came over them. */
+    get connections() {
+      return connections
+    },
     stop: async () => {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))

@@ -164,6 +164,9 @@ const changeTenant = operation(
       ...(change.rate_limit !== undefined && { rateLimit: change.rate_limit }),
     }
     if (plan.retentionDays !== undefined) await queryAs(c.env, OPERATOR, ensurePartitions(plan.retentionDays))
+    // Postgres keeps at least what the door lets in: a retention run in between would delete what was just accepted.
+    if (plan.retentionDays !== undefined && plan.retentionDays > found.retentionDays)
+      await queryAs(c.env, ofTenant(id), updateTenant(id, { retentionDays: plan.retentionDays }))
     await withinDeadline(controlOf(c, id).update({ plan, ...(change.state && { state: change.state }) }))
     const { allowedLatenessMs: _, ...columns } = plan
     if (Object.keys(columns).length === 0 && change.state === undefined)

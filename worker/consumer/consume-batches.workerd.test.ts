@@ -92,6 +92,26 @@ describe('the consumer of edgepulse-batches', () => {
     expect(await rowsOf(tenant)).toMatchObject({ batches: 1, datapoints: 10 })
   })
 
+  it('stores what the door let in just before the border of a day that is dropped by then', async () => {
+    const retention_days = 33
+    const tenant = await createTenant({ plan: { retention_days } })
+    const ts = Date.now() - retention_days * 86_400_000 + 5_000
+    const batch = (batch_id: string, at: number) => ({
+      ...{ batch_id, series: [{ device: 'd', metric: 'm', points: [[at, 1]] }] },
+    })
+    await withoutQueue(() => tenant.ingest(batch('inside', ts)))
+    await sql.query(
+      `drop table if exists datapoints_${new Date(ts).toISOString().slice(0, 10).replaceAll('-', '')}`,
+    )
+    expect(await consume('edgepulse-batches', [batchMessage(tenant, 'inside')])).toMatchObject({
+      acked: ['m0'],
+    })
+    expect(await rowsOf(tenant)).toMatchObject({ batches: 1, datapoints: 1 })
+    expect(await (await tenant.get('/v1/batches/inside')).json()).toMatchObject({ status: 'persisted' })
+    const beyond = await tenant.ingest(batch('beyond', ts - 10_000))
+    expect(await beyond.json()).toMatchObject({ errors: [{ code: 'timestamp_too_old' }] })
+  })
+
   it('gets a batch whose queue message was never sent from the outbox', async () => {
     const tenant = await createTenant()
     const answer = await withoutQueue(() => tenant.ingest(seriesBatch('unsent')))

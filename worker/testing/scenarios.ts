@@ -18,6 +18,8 @@ export interface Play {
   /** What faults are put into. */
   act(life: TenantLife): Promise<void>
   after?(life: TenantLife): Promise<void>
+  /** Whether in the end the archive knows nothing of the batches any more. */
+  forgets?: boolean
 }
 
 export interface Scenario extends Play {
@@ -57,6 +59,15 @@ const WRITE_FLUSH = [
   'insert checkpoints',
   'delete checkpoints',
   'insert meta',
+]
+
+const STORE_BATCHES = [
+  ...['sql insert devices', 'sql insert metrics', 'sql insert datapoints', 'sql insert batches'],
+  'postgres',
+]
+const STORE_WINDOWS = [
+  ...['sql insert devices', 'sql insert metrics', 'sql insert window_aggregates', 'sql insert due_metrics'],
+  ...['sql insert usage_daily', 'postgres'],
 ]
 
 /** Leaves nothing to do but what the messages of one queue ask for, which the alarm has just sent again. */
@@ -181,14 +192,14 @@ export const SCENARIOS: Scenario[] = [
     before: sendAndFlush,
     act: (life) => life.deliver('edgepulse-windows'),
     points: 14,
-    steps: ['shard.flush', 'postgres', 'shard.acknowledgeFlush', 'delete flushes'],
+    steps: ['shard.flush', ...STORE_WINDOWS, 'shard.acknowledgeFlush', 'delete flushes'],
   },
   {
     name: 'the consumer of windows, at the last try of the queue, when nothing else is left to do',
     before: (life) => leaveOnly(life, 'edgepulse-windows'),
     act: (life) => life.deliver('edgepulse-windows', LAST_ATTEMPT),
     points: 14,
-    steps: ['shard.flush', 'postgres', 'shard.acknowledgeFlush', 'delete flushes'],
+    steps: ['shard.flush', ...STORE_WINDOWS, 'shard.acknowledgeFlush', 'delete flushes'],
   },
   {
     name: 'the consumer of batches, at the last try of the queue, when nothing else is left to do',
@@ -196,7 +207,7 @@ export const SCENARIOS: Scenario[] = [
     act: (life) => life.deliver('edgepulse-batches', LAST_ATTEMPT),
     points: 20,
     steps: [
-      ...['archive.get raw', 'shard.verdicts', 'postgres'],
+      ...['archive.get raw', 'shard.verdicts', ...STORE_BATCHES],
       ...['shard.acknowledgeBatches', 'delete outbox', 'update batches'],
     ],
   },
@@ -210,7 +221,7 @@ export const SCENARIOS: Scenario[] = [
     act: (life) => life.deliver('edgepulse-batches'),
     points: 35,
     steps: [
-      ...['archive.get raw', 'shard.verdicts', 'postgres'],
+      ...['archive.get raw', 'shard.verdicts', ...STORE_BATCHES],
       ...['shard.acknowledgeBatches', 'delete outbox', 'update batches'],
       ...['shard.acknowledgeBatches', 'delete outbox', 'update batches'],
     ],
@@ -235,16 +246,21 @@ export const SCENARIOS: Scenario[] = [
     before: async (life) => {
       await send(life, 'a')
       await life.settle()
-      life.pass(3 * DAY_MS)
+      life.pass(6 * DAY_MS)
     },
     act: (life) => life.ring(0),
+    forgets: true,
     after: async (life) => {
       life.pass(60_000)
       await life.ring(0)
       await life.send(life.accepted[0]!, refused)
     },
-    points: 10,
-    steps: ['select batches', 'delete batches', 'insert meta', 'setAlarm'],
+    points: 30,
+    steps: [
+      ...['archive.list manifest', 'archive.get manifest', 'select batches', 'control.forgetBatches'],
+      ...['update tenant', 'archive.delete raw', 'delete batches', 'archive.delete manifest'],
+      ...['insert meta', 'setAlarm'],
+    ],
   },
 ]
 
