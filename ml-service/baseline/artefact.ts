@@ -4,7 +4,7 @@ import { type Baseline, CAPACITIES } from './baseline.ts'
 import { Calibration, type Generation, KEPT_DISTANCES } from './calibration.ts'
 import { History } from './history.ts'
 import { pack, restoredHistory, storedHistory, unpackFloats } from './stored-arrays.ts'
-import { SMOOTHED, smoothed, type ViewName } from './views.ts'
+import { smoothed, type ViewName } from './views.ts'
 
 /** Grows with every change that an older version of this service could not read. */
 export const FORMAT = 2
@@ -106,22 +106,21 @@ export function decodeArtefact(text: string): Artefact {
   }
 }
 
-function historiesOf({ histories, held, windows }: Stored): Baseline['histories'] {
+function historiesOf({ histories, held }: Stored): Baseline['histories'] {
   const heldStarts = new Set(held)
   const level = restoredHistory(histories.level, CAPACITIES.level, heldStarts)
   return {
     level,
-    smooth: smoothHistory(level, windows, heldStarts),
+    smooth: smoothHistory(level, heldStarts),
     std: restoredHistory(histories.std, CAPACITIES.std, heldStarts),
     range: restoredHistory(histories.range, CAPACITIES.range, heldStarts),
     count: restoredHistory(histories.count, CAPACITIES.count, heldStarts),
   }
 }
 
-/** The history of smooth values as the walk built it from the same levels. */
-function smoothHistory(level: History, windows: number, held: Set<number>): History {
-  const first = windows > level.size ? SMOOTHED - 1 : 0 // the levels before the oldest are gone
-  const from = Math.max(first, level.size - CAPACITIES.smooth)
+/** The history of smooth values as the walk built it: it is short of the levels by those that a mean looks back to. */
+function smoothHistory(level: History, held: Set<number>): History {
+  const from = Math.max(0, level.size - CAPACITIES.smooth)
   const starts: number[] = []
   for (let i = from; i < level.size; i += 1) starts.push(level.startAt(i)!)
   const values = Float32Array.from(starts, (_, i) => smoothed(level, from + i, level.valueAt(from + i)))

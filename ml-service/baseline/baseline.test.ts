@@ -82,6 +82,20 @@ describe('stepBaseline()', () => {
     for (const outside of [low - 1e-3, high + 1e-3]) expect(scored(outside)).toBeGreaterThanOrEqual(1)
   })
 
+  it('expects no value between two known ones that would be anomalous', () => {
+    const levels = [9, 9.5, 10, 10.5, 11, 4, 16]
+    const baseline = emptyBaseline()
+    walk(
+      Array.from({ length: 3000 }, (_, i) => windowAt(i, levels[i % 7]!)),
+      baseline,
+    )
+    const scored = (value: number) => judge(baseline, windowAt(3000, value)).score
+    const { low, high } = judge(baseline, windowAt(3000, 11)).expected! // whose turn it is
+    expect([low > 10.75, high < 11.25]).toEqual([true, true])
+    expect([scored(10.75), scored(11.25)].every((score) => score >= 1)).toBe(true)
+    for (let value = low + 1e-3; value < high; value += 0.02) expect(scored(value)).toBeLessThan(1)
+  })
+
   it('sees a value in the gap between two ways of running, and expects one of them', () => {
     const random = seededRandom(2)
     const windows = Array.from({ length: 600 }, (_, i) => windowAt(i, (i % 40 < 20 ? 10 : 50) + random()))
