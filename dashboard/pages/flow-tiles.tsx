@@ -7,10 +7,17 @@ import type { Overview } from './load-overview.ts'
 /** Older than this, what waits for the database is no longer on its usual way. */
 const SLOW_AFTER_SECONDS = 300
 
+/** Null: the database is away, and nothing of it is known. */
+function failedNote(failed: number | null): string {
+  if (failed === null) return 'Unknown until the database answers'
+  return failed > 0 ? 'Could not be stored' : 'All could be stored'
+}
+
 /** Ingestion at a glance, and what needs a look. */
 export function FlowTiles({ overview }: { overview: Overview }) {
   const { now, status, datapointsToday, openAlerts, silent } = overview
   const waiting = status.oldest_pending_seconds
+  const failed = status.batches_failed
   return (
     <dl class="tiles">
       <Tile name="Datapoints today" href={usageHref()} note={rateNote(status.rate.datapoints_per_second)}>
@@ -26,12 +33,8 @@ export function FlowTiles({ overview }: { overview: Overview }) {
       >
         {counted(status.batches_pending, 'batch', 'batches')}
       </Tile>
-      <Tile
-        name="Failed batches"
-        bad={status.batches_failed > 0}
-        note={status.batches_failed > 0 ? 'Could not be stored' : 'All could be stored'}
-      >
-        {formatCount(status.batches_failed)}
+      <Tile name="Failed batches" bad={(failed ?? 0) > 0} note={failedNote(failed)}>
+        {failed === null ? '—' : formatCount(failed)}
       </Tile>
       <Tile name="Devices silent" bad={silent.data.length > 0} note="For an hour or more">
         {`${formatCount(silent.data.length)}${silent.next_cursor === null ? '' : '+'}`}
