@@ -77,6 +77,7 @@ export const statusSchema = v.object({
   last_batch_at: maybeInstantSchema,
   batches_pending: v.number(),
   oldest_pending_seconds: v.nullable(v.number()),
+  // Null while the database is away.
   batches_failed: v.nullable(v.number()),
   last_window_end: maybeInstantSchema,
   last_scored_window_end: maybeInstantSchema,

@@ -7,12 +7,6 @@ import type { Overview } from './load-overview.ts'
 /** Older than this, what waits for the database is no longer on its usual way. */
 const SLOW_AFTER_SECONDS = 300
 
-/** Null: the database is away, and nothing of it is known. */
-function failedNote(failed: number | null): string {
-  if (failed === null) return 'Unknown until the database answers'
-  return failed > 0 ? 'Could not be stored' : 'All could be stored'
-}
-
 /** Ingestion at a glance, and what needs a look. */
 export function FlowTiles({ overview }: { overview: Overview }) {
   const { now, status, datapointsToday, openAlerts, silent } = overview
@@ -33,8 +27,8 @@ export function FlowTiles({ overview }: { overview: Overview }) {
       >
         {counted(status.batches_pending, 'batch', 'batches')}
       </Tile>
-      <Tile name="Failed batches" bad={(failed ?? 0) > 0} note={failedNote(failed)}>
-        {failed === null ? '—' : formatCount(failed)}
+      <Tile name="Failed batches" bad={failed !== 0} note={failureNote(failed)}>
+        {failed === null ? '?' : formatCount(failed)}
       </Tile>
       <Tile name="Devices silent" bad={silent.data.length > 0} note="For an hour or more">
         {`${formatCount(silent.data.length)}${silent.next_cursor === null ? '' : '+'}`}
@@ -73,6 +67,12 @@ function Tile({ name, note, children, href, bad = false }: TileProps) {
 }
 
 const rateNote = (perSecond: number) => `${formatNumber(Math.round(perSecond * 10) / 10)} a second now`
+
+/** Not to know is not that all is well. */
+function failureNote(failed: number | null): string {
+  if (failed === null) return 'Not known: the database is away'
+  return failed > 0 ? 'Could not be stored' : 'All could be stored'
+}
 
 function scoredNote({ now, status }: Overview): string {
   const end = status.last_scored_window_end
