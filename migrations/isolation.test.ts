@@ -100,9 +100,12 @@ describe('the roles', () => {
 
   test('cannot drop a day that a tenant may still keep', async () => {
     const drop = async (day: string) => {
-      const { rows } = await as('edgepulse_operator', undefined, `select drop_datapoint_day($1, 'infinity') as done`, [
-        day,
-      ])
+      const { rows } = await as(
+        'edgepulse_operator',
+        undefined,
+        `select drop_datapoint_day($1, 'infinity') as done`,
+        [day],
+      )
       return rows[0].done
     }
     await pool.query('select ensure_datapoint_partitions($1, $1)', ['1995-05-05'])

@@ -38,13 +38,7 @@ export interface ClearedDays {
 }
 
 /** Clears what is over as a whole: by the catalogue, not row by row. */
-export async function clearDays({
-  db,
-  tenants,
-  now,
-  stopped,
-  pausesMs,
-}: RetentionRun): Promise<ClearedDays> {
+export async function clearDays({ db, tenants, now, stopped, pausesMs }: RetentionRun): Promise<ClearedDays> {
   const longest = Math.max(0, ...tenants.map(({ retentionDays }) => retentionDays))
   const { drop, empty } = daysOver(await selectDays(db), longest, now)
   const done: ClearedDays = { daysDropped: 0, daysEmptied: 0, daysPostponed: 0 }
