@@ -10,6 +10,7 @@ interface __BaseEnv_Env {
 	RESEND_AFTER_MS: string;
 	NEON_PROXY_URL: string;
 	WEBHOOK_ALLOW_PRIVATE: string;
+	CORS_ORIGINS: string;
 	API_KEY_MAC_SECRET_PREVIOUS: string;
 	DATABASE_URL: string;
 	ADMIN_TOKEN: string;
@@ -33,6 +34,7 @@ declare namespace Cloudflare {
 		RESEND_AFTER_MS: string;
 		NEON_PROXY_URL: string;
 		WEBHOOK_ALLOW_PRIVATE: string;
+		CORS_ORIGINS: string;
 		API_KEY_MAC_SECRET_PREVIOUS: string;
 		DATABASE_URL: string;
 		ADMIN_TOKEN: string;
@@ -48,5 +50,5 @@ type StringifyValues<EnvType extends Record<string, unknown>> = {
 	[Binding in keyof EnvType]: EnvType[Binding] extends string ? EnvType[Binding] : string;
 };
 declare namespace NodeJS {
-	interface ProcessEnv extends StringifyValues<Pick<Cloudflare.Env, "FLUSH_INTERVAL_MS" | "RESEND_AFTER_MS" | "NEON_PROXY_URL" | "WEBHOOK_ALLOW_PRIVATE" | "API_KEY_MAC_SECRET_PREVIOUS" | "DATABASE_URL" | "ADMIN_TOKEN" | "API_KEY_MAC_SECRET" | "WEBHOOK_SECRET_KEY">> {}
+	interface ProcessEnv extends StringifyValues<Pick<Cloudflare.Env, "FLUSH_INTERVAL_MS" | "RESEND_AFTER_MS" | "NEON_PROXY_URL" | "WEBHOOK_ALLOW_PRIVATE" | "CORS_ORIGINS" | "API_KEY_MAC_SECRET_PREVIOUS" | "DATABASE_URL" | "ADMIN_TOKEN" | "API_KEY_MAC_SECRET" | "WEBHOOK_SECRET_KEY">> {}
 }

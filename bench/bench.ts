@@ -12,6 +12,10 @@ const BENCHMARKS: Record<string, string> = {
   edge_cpu: './edge/edge-cpu.ts',
   edge_stages: './edge/edge-stages.ts',
   ingest_rate: './rate/ingest-rate.ts',
+  dashboard_pan: './dashboard/pan.ts',
+  flush_rate: './flush/flush-rate.ts',
+  feature_rate: './score/feature-rate.ts',
+  score_rate: './score/score-rate.ts',
 }
 
 /** Runs one benchmark and shows its lines as they come; resolves with its exit code. */

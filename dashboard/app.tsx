@@ -37,7 +37,7 @@ export function App() {
 
   return (
     <>
-      <SiteHeader signOut={api && (() => signOut('You are signed out.'))} />
+      <SiteHeader page={route.page} signOut={api && (() => signOut('You are signed out.'))} />
       <Main focusKey={focusKeyOf(route)}>
         {api ? (
           <ApiContext.Provider value={api}>
@@ -51,9 +51,19 @@ export function App() {
   )
 }
 
-/** Another page moves the focus to its start; another range of the same page leaves it on the link. */
-const focusKeyOf = (route: Route) =>
-  [route.page, 'deviceId' in route && route.deviceId, 'metricId' in route && route.metricId].join(' ')
+/** Another page moves the focus to its start; another range or search on the same page leaves it where it is. */
+function focusKeyOf(route: Route): string {
+  const { page, deviceId, metricId, ruleId, webhookId }: Ids = route
+  return [page, deviceId, metricId, ruleId, webhookId].join(' ')
+}
+
+interface Ids {
+  page: string
+  deviceId?: string
+  metricId?: string | undefined
+  ruleId?: string | undefined
+  webhookId?: string
+}
 
 function Main({ focusKey, children }: { focusKey: string; children: ComponentChildren }) {
   const element = useRef<HTMLElement>(null)

@@ -11,3 +11,10 @@ export function useRoute() {
   }, [])
   return parseRoute(hash)
 }
+
+/** Changes the state of the page that is shown, without a step in the history: typing, zooming. */
+export function replaceRoute(href: string): void {
+  if (href === location.hash) return
+  history.replaceState(null, '', href)
+  dispatchEvent(new Event('hashchange'))
+}

@@ -24,7 +24,16 @@ export interface BatchStatus {
   error: string | null
 }
 
-export function statusOf({ datapoints, received_at, persisted_at, error }: BatchRow): BatchStatus {
-  const status = persisted_at !== null ? 'persisted' : error !== null ? 'failed' : 'accepted'
-  return { status, datapoints, receivedAt: received_at, persistedAt: persisted_at, error }
+/** A batch in the outbox is still tried, though an error may be noted that will be shown once it is given up. */
+export function statusOf({
+  datapoints,
+  received_at,
+  persisted_at,
+  next_send_at,
+  error,
+}: BatchRow): BatchStatus {
+  const isFailed = persisted_at === null && next_send_at === null
+  const status = persisted_at !== null ? 'persisted' : isFailed ? 'failed' : 'accepted'
+  const told = isFailed ? error : null
+  return { status, datapoints, receivedAt: received_at, persistedAt: persisted_at, error: told }
 }

@@ -114,8 +114,8 @@ const newestOf = (entries: ManifestEntry[]) =>
 /** Stored for so long that no message about it is left in the queues, which would not find it; or given up. */
 function isLongSettled(row: BatchRow | undefined, now: number): boolean {
   if (row === undefined) return true
-  if (row.error !== null) return true
-  return row.persisted_at !== null && row.persisted_at < now - QUEUE_LIFE_DAYS * DAY_MS
+  if (row.persisted_at === null) return row.next_send_at === null
+  return row.persisted_at < now - QUEUE_LIFE_DAYS * DAY_MS
 }
 
 /** Counters that are old, and flushes that were given up and hold nothing that is still kept. */

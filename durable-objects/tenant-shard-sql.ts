@@ -106,6 +106,9 @@ export function shardStatements(sql: SqlStorage) {
         'update batches set persisted_at = ?, error = null, next_send_at = null where id = ? and persisted_at is null',
         ...[at, id],
       ),
+    /** Why it could not be stored so far; it is still tried. */
+    noteFailure: (id: ArrayBuffer, error: string) =>
+      sql.exec('update batches set error = ? where id = ? and next_send_at is not null', error, id),
     setFailed: (id: ArrayBuffer, error: string) =>
       sql.exec(
         'update batches set error = ?, next_send_at = null where id = ? and persisted_at is null',

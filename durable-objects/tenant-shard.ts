@@ -117,6 +117,16 @@ export class TenantShard extends DurableObject<Env> {
     })
   }
 
+  /** The consumer could not store a batch, for a reason that lies in it, and will try again. */
+  noteFailure(batchId: string, error: string): void {
+    this.#db.noteFailure(batchKeyOf(batchId), error)
+  }
+
+  /** The reason noted last; null: none, or the batch is not known. */
+  failure(batchId: string): string | null {
+    return this.#db.batch(batchKeyOf(batchId))?.error ?? null
+  }
+
   /** The consumer gave up on a batch. It stays known, and leaves the outbox: an operator sends it again. */
   failBatch(batchId: string, error: string): void {
     this.ctx.storage.transactionSync(() => {
@@ -208,9 +218,9 @@ export class TenantShard extends DurableObject<Env> {
     return { newSeries: [...accepted], refusedSeries: new Set(refused) }
   }
 
-  /** Of a tenant that is gone nothing may stay behind, least of all in the archive. */
-  async #withoutTenant({ archived, batchId }: AdmitRequest): Promise<AdmitReply> {
-    if (archived === 'stored') await this.env.ARCHIVE.delete(this.#archiveKey(batchId))
+  /** Of a tenant that is gone nothing may stay behind, least of all in the archive: also what an earlier try left. */
+  async #withoutTenant({ batchId }: AdmitRequest): Promise<AdmitReply> {
+    await this.env.ARCHIVE.delete(this.#archiveKey(batchId))
     return { outcome: 'refused', code: 'invalid_api_key' }
   }
 

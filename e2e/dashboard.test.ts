@@ -1,195 +1,277 @@
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { createFixtureApi, EMPTY_KEY, FIXTURE_KEY, HOSTILE_NAME } from '../dashboard/testing/fixture-api.ts'
-import { startFixtureServer } from '../dashboard/testing/fixture-server.ts'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Browser } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { readDemoSeries } from '../local/demo/demo-series.ts'
+import { type DemoState, readDemoState } from '../local/demo/demo-state.ts'
 import { launchChromium } from './chromium.ts'
+import { DESKTOP, PHONE, settled, type Visit, visit } from './dashboard-visit.ts'
+import { makePlace, type Place, type Run, run, untilReady } from './local-stack.ts'
 
-/**
- * The dashboard in a real browser. With DASHBOARD_URL and DASHBOARD_KEY it runs against that stack, and
- * DASHBOARD_DEVICE and DASHBOARD_METRIC name what to open there; otherwise against made-up answers.
- */
-const real = process.env['DASHBOARD_URL']
-const key = real ? process.env['DASHBOARD_KEY']! : FIXTURE_KEY
-const deviceName = real ? process.env['DASHBOARD_DEVICE'] : 'pump-7'
-const metricName = real ? process.env['DASHBOARD_METRIC'] : 'temperature'
+/* The dashboard in a real browser, over the stack that `npm start` runs and the data that its demo sends. */
 
-const PHONE = { width: 390, height: 844 }
-const DESKTOP = { width: 1440, height: 900 }
-
-let api = createFixtureApi(Date.now())
-let url = real ?? ''
-let server: Awaited<ReturnType<typeof startFixtureServer>> | undefined
+let place: Place
+let start: Run
+let url: string
+let adminToken: string
+let demo: DemoState
+let key: string
+let keyId: string
 let browser: Browser
-let page: Page
-const faults: string[] = []
+let reader: Visit
+let receiver: Server
+const received: string[] = []
 
 beforeAll(async () => {
-  if (!real) {
-    server = await startFixtureServer((request) => api.answer(request))
-    url = server.url
-  }
+  place = await makePlace()
+  start = run('start', place)
+  receiver = createServer((request, response) => {
+    received.push(String(request.headers['webhook-id']))
+    response.writeHead(received.length === 1 ? 500 : 204).end()
+  })
+  await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve))
   browser = await launchChromium()
-})
+  const stack = await untilReady(start, place)
+  url = stack.dashboard_url
+  adminToken = stack.admin_token
+  await vi.waitFor(() => expect(start.output()).toContain('Demo key'), { timeout: 180_000, interval: 200 })
+  demo = readDemoState(place.stateDir)!
+  const made = await admin('POST', 'keys', { scopes: ['read', 'manage'] })
+  const body = (await made.json()) as { id: string; key: string }
+  key = body.key
+  keyId = body.id
+  reader = await visit(browser, url)
+  await reader.enterKey(key)
+}, 240_000)
 
 afterAll(async () => {
   await browser?.close()
-  await server?.stop()
+  receiver?.close()
+  start.child.kill('SIGTERM')
+  await start.exited
+  place.remove()
 })
 
-beforeEach(async () => {
-  api = createFixtureApi(Date.now())
-  faults.length = 0
-  page = await browser.newPage({ viewport: DESKTOP })
-  page.setDefaultTimeout(15_000)
-  page.on('pageerror', (error) => faults.push(error.message))
-  page.on('request', (request) => {
-    if (new URL(request.url()).origin !== new URL(url).origin) faults.push(`asked for ${request.url()}`)
+const admin = (method: string, path: string, body?: unknown) =>
+  fetch(`${url}admin/tenants/${demo.tenant_id}/${path}`, {
+    method,
+    headers: { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
   })
-  page.on('console', (message) => {
-    if (/Content Security Policy/i.test(message.text())) faults.push(message.text())
+
+describe('the dashboard over the demo', () => {
+  it('shows on its first page what arrived, what is open and what was most unusual, with a line and a reason', async () => {
+    const { page } = reader
+    const tile = page.locator('.tile', { hasText: 'Datapoints today' })
+    expect(await tile.locator('.figure').innerText()).toMatch(/[1-9]/)
+    const top = page.locator('.top-anomalies li').first()
+    expect(await top.innerText()).toMatch(/machine-1|ingress/)
+    expect(await top.locator('.top-reason').innerText()).toMatch(/usual/)
+    await top.locator('svg.sparkline .mark').waitFor({ state: 'attached' })
   })
-})
 
-afterEach(async () => {
-  await page.close()
-  expect(faults).toEqual([])
-})
-
-describe('the dashboard', () => {
-  it('leads from the key to an anomaly on the chart and in the table', async () => {
-    await openMetric()
+  it('finds a device by a piece of its name and shows its labelled failure on the chart and in the table', async () => {
+    const { page } = reader
+    await page.getByRole('link', { name: 'Devices', exact: true }).click()
+    await page.getByLabel('Search devices').fill('CHINE')
+    await page.getByRole('link', { name: 'ingress-01' }).waitFor({ state: 'detached' })
+    await page.getByRole('link', { name: 'machine-1' }).click()
+    await page.getByRole('link', { name: 'temperature' }).click()
     await page.locator('.plot-value canvas').waitFor()
-    await page.locator('.plot-score canvas').waitFor()
+    const failure = readDemoSeries(demo.anchor)
+      .find(({ device }) => device === 'machine-1')!
+      .labels.at(-1)!
     const table = page.getByRole('table', { name: 'Anomalous windows, newest first' })
-    await table.getByRole('row').nth(1).waitFor()
-    expect(await table.getByRole('columnheader').allTextContents()).toEqual([
-      'Window',
-      'Score',
-      'State',
-      'Reasons',
-      expect.stringMatching(/^Expected/),
-    ])
-    expect(Number.parseFloat(await table.locator('.anomalous').first().innerText())).toBeGreaterThanOrEqual(1)
+    const times = await table.locator('tbody th time').evaluateAll((all) => all.map((time) => time.dateTime))
+    const within = times.filter((time) => Date.parse(time) >= failure.from && Date.parse(time) <= failure.to)
+    expect(within.length).toBeGreaterThan(0)
+    expect(await pixelsOf('.plot-value canvas', '--chart-anomalous')).toBeGreaterThan(0)
+    expect(await pixelsOf('.plot-value canvas', '--chart-alert')).toBeGreaterThan(0)
   })
 
-  it('shows the same page again when a deep link is reloaded', async () => {
-    await openMetric()
-    const title = await page.getByRole('heading', { level: 1 }).innerText()
+  it('keeps what is zoomed to in the link, over both charts', async () => {
+    const { page } = reader
+    await drag(0.5, 0.8)
+    await page.waitForURL(/zoom=/)
+    const zoomed = new URL(page.url()).hash
     await page.reload()
     await page.locator('.plot-value canvas').waitFor()
-    expect(await page.getByRole('heading', { level: 1 }).innerText()).toBe(title)
-    expect(await page.locator('a[aria-current]').innerText()).toBe('30 days')
+    expect(new URL(page.url()).hash).toBe(zoomed)
+    await page.getByRole('button', { name: 'Later' }).click()
+    await page.waitForURL((there) => there.hash !== zoomed && there.hash.includes('zoom='))
+    await page.getByRole('button', { name: 'Show all' }).click()
+    await page.waitForURL((there) => !there.hash.includes('zoom='))
   })
 
-  it('lists every window of the charts in a table', async () => {
-    await openMetric()
+  it('lists the windows of the charts in a table, and saves them', async () => {
+    const { page } = reader
     await page.locator('summary').click()
-    await page.getByRole('table', { name: 'Windows, newest first' }).getByRole('row').nth(1).waitFor()
+    await page.getByRole('table', { name: 'Windows, newest first' }).waitFor()
+    await page.waitForURL(/table=1/)
+    const saving = page.waitForEvent('download')
+    await page.getByRole('button', { name: 'Download CSV' }).click()
+    const file = await saving
+    expect(file.suggestedFilename()).toBe('machine-1-temperature.csv')
+    const text = await streamText(await file.createReadStream())
+    expect(text.charCodeAt(0)).toBe(0xfeff) // which trim() takes for a space
+    const lines = text.trim().split('\r\n')
+    expect(lines[0]).toMatch(/^window_start,window_end,count,mean,std,median,/)
+    expect(lines.length).toBeGreaterThan(1500)
+    expect(lines.at(-1)).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z,/)
   })
 
-  it('says so when a key is wrong and keeps nothing of it', async () => {
-    await enterKey('epk_wrong')
+  it('makes a rule, after saying how often it would have fired', async () => {
+    const { page } = reader
+    await page.getByRole('link', { name: 'New rule' }).click()
+    await page.getByText(/It would have fired [1-9]\d* times?/).waitFor()
+    await page.getByLabel('Threshold').fill('1000')
+    await page.getByText('It would have fired 0 times').waitFor()
+    await page.getByLabel('Threshold').fill('1.25')
+    await page.getByLabel('Name').fill('machine runs hot')
+    await page.getByRole('button', { name: 'Create rule' }).click()
+    const row = page.getByRole('table', { name: 'Rules' }).getByRole('row', { name: /machine runs hot/ })
+    expect(await row.innerText()).toMatch(/machine-1.*temperature[\s\S]*at 1\.25 or more/)
+    await page.getByRole('table', { name: /alerts?, newest first/ }).waitFor()
+  })
+
+  it('makes a webhook, sees its first delivery fail, and sends it again', async () => {
+    const { page } = reader
+    const { port } = receiver.address() as AddressInfo
+    await page.getByRole('link', { name: 'Webhooks' }).click()
+    await page.getByLabel('New webhook').fill('https://user:secret@example.com')
+    await page.getByRole('button', { name: 'Add' }).click()
+    await page.locator('.hint.error').waitFor()
+    await page.getByLabel('New webhook').fill(`http://127.0.0.1:${port}/hook`)
+    await page.getByRole('button', { name: 'Add' }).click()
+    expect(await page.locator('.secret code').innerText()).toMatch(/^whsec_/)
+    await page.getByRole('link', { name: `http://127.0.0.1:${port}/hook` }).click()
+    await page.getByRole('button', { name: 'Send a test' }).click()
+    const table = page.getByRole('table', { name: 'Deliveries, newest first' })
+    await table.getByText('500', { exact: true }).waitFor()
+    await table.getByRole('button', { name: 'Send again webhook.test' }).click()
+    await table.getByText('delivered').waitFor()
+    expect(await table.innerText()).toContain('2 attempts')
+    expect(new Set(received).size).toBe(1)
+    await page.getByRole('button', { name: 'Rotate secret' }).click()
+    await page.getByRole('button', { name: 'Really make a new secret?' }).click()
+    await page.getByText('The old one signs along for 24 hours.').waitFor()
+  })
+
+  it('says what became of a batch, and that it knows nothing of another', async () => {
+    const { page } = reader
+    await page.getByRole('link', { name: 'Batches' }).click()
+    await page.getByLabel('Batch id').fill('no-such-batch')
+    await page.getByRole('button', { name: 'Look up' }).click()
+    await page.getByText('There is nothing with this id').waitFor()
+    const sent = await fetch(`${url}v1/ingest`, {
+      method: 'POST',
+      headers: { 'x-api-key': demo.key, 'content-type': 'application/json' },
+      body: JSON.stringify({
+        batch_id: 'seen:1',
+        datapoints: [{ device: 'lamp', metric: 'power', ts: Date.now(), value: 7 }],
+      }),
+    })
+    expect(sent.status).toBe(202)
+    await page.getByLabel('Batch id').fill('seen:1')
+    await page.getByRole('button', { name: 'Look up' }).click()
+    await page.getByText('Its datapoints can be read.').waitFor()
+  })
+
+  it('has no fault that axe finds, and nothing wider than the screen, on any page in light and dark', async () => {
+    const { page } = reader
+    const metric = await metricHash()
+    const pages = [
+      ...['#/', '#/devices', `${metric.split('/metrics')[0]}`, metric, '#/usage', '#/batches?id=seen:1'],
+      ...['#/alerts', '#/alerts/rules/new', '#/webhooks', await linkOn('#/webhooks', 'http'), '#/nowhere'],
+    ]
+    const faults: unknown[] = []
+    for (const hash of pages) {
+      await reader.go(hash)
+      for (const [colorScheme, size] of [
+        ['light', DESKTOP],
+        ['dark', PHONE],
+      ] as const) {
+        await page.emulateMedia({ colorScheme })
+        await page.setViewportSize(size)
+        const found = await reader.violations()
+        const overflow = await reader.overflow()
+        if (found.length > 0 || overflow > 0) faults.push({ hash, colorScheme, found, overflow })
+      }
+      await page.setViewportSize(DESKTOP)
+    }
+    await page.emulateMedia({ colorScheme: 'light' })
+    expect(faults).toEqual([])
+  })
+
+  it('can be used by keyboard alone', async () => {
+    const { page } = reader
+    await reader.go('#/devices')
+    await page.getByLabel('Search devices').focus()
+    await page.keyboard.type('machine')
+    await page.getByRole('link', { name: 'ingress-01' }).waitFor({ state: 'detached' })
+    await page.keyboard.press('Tab')
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { level: 1, name: 'machine-1' }).waitFor()
+    await reader.go(await metricHash())
+    await page.getByRole('button', { name: 'Zoom in' }).focus()
+    await page.keyboard.press('Enter')
+    await page.keyboard.press('ArrowLeft')
+    await page.waitForURL(/zoom=/)
+  })
+
+  it('says so when the key is revoked', async () => {
+    const { page } = reader
+    expect((await admin('DELETE', `keys/${keyId}`)).status).toBe(204)
+    await page.getByRole('link', { name: 'Usage' }).click()
     await page.getByText('This key is not valid, or has been revoked.').waitFor()
     expect(await page.evaluate('sessionStorage.length + localStorage.length')).toBe(0)
-  })
-
-  it('forgets the key at sign-out', async () => {
-    await enterKey(key)
-    await page.getByRole('button', { name: 'Sign out' }).click()
-    await page.getByLabel('API key').waitFor()
-    expect(await page.evaluate('sessionStorage.length + localStorage.length')).toBe(0)
-  })
-
-  it('fits a phone on every page', async () => {
-    await page.setViewportSize(PHONE)
-    await enterKey(key)
-    await page.getByRole('table', { name: 'Devices' }).waitFor()
-    expect(await overflow()).toBe(0)
-    await tableLink('Devices', deviceName).click()
-    await page.getByRole('table', { name: 'Metrics' }).waitFor()
-    expect(await overflow()).toBe(0)
-    await tableLink('Metrics', metricName).click()
-    await page.locator('.plot-value canvas').waitFor()
-    await page.locator('summary').click()
-    expect(await overflow()).toBe(0)
+    await reader.end()
   })
 })
 
-describe.runIf(!real)('the dashboard over made-up answers', () => {
-  it('goes back to the key form when the key is revoked', async () => {
-    await openMetric()
-    api.revoke(key)
-    await page.getByRole('link', { name: '7 days' }).click()
-    await page.getByText('This key is not valid, or has been revoked.').waitFor()
-  })
-
-  it('shows a ready-made command to a tenant that has sent nothing', async () => {
-    await enterKey(EMPTY_KEY)
-    expect(await page.locator('pre').innerText()).toContain(`curl -X POST '${new URL(url).origin}/v1/ingest'`)
-  })
-
-  it('takes a hostile device name for what it is: text', async () => {
-    await enterKey(key)
-    await tableLink('Devices', HOSTILE_NAME).click()
-    await page.getByRole('heading', { level: 1, name: HOSTILE_NAME }).waitFor()
-    expect(await page.title()).toContain(HOSTILE_NAME)
-  })
-
-  it('pages through the devices', async () => {
-    await enterKey(key)
-    await page.getByRole('button', { name: 'Show more' }).click()
-    await page.getByRole('link', { name: 'pump-60', exact: true }).waitFor()
-    expect(await page.getByRole('button', { name: 'Show more' }).count()).toBe(0)
-  })
-
-  it('says that a metric is still learning', async () => {
-    await openMetric('vibration')
-    await page.getByText('This metric is still learning what is normal').waitFor()
-  })
-
-  it('draws a metric that has a single window', async () => {
-    await openMetric('flow')
-    await page.getByText('One window as a table').waitFor()
-  })
-
-  it('opens in a browser whose locale is no language tag', async () => {
-    await page.addInitScript(
-      `Object.defineProperty(navigator, 'language', { value: 'en-US@posix', configurable: true })`,
-    )
-    await openMetric()
-  })
-
-  it('offers to try again after a fault', async () => {
-    await enterKey(key)
-    await page.route('**/v1/metrics?**', (route) => route.abort(), { times: 1 })
-    await tableLink('Devices', deviceName).click()
-    await page.getByText('The API cannot be reached.').waitFor()
-    await page.getByRole('button', { name: 'Try again' }).click()
-    await tableLink('Metrics', metricName).waitFor()
-  })
-})
-
-async function enterKey(entered: string): Promise<void> {
-  await page.goto(url)
-  await page.getByLabel('API key').fill(entered)
-  await page.getByRole('button', { name: 'Open' }).click()
-  await page.getByRole('button', { name: 'Checking…' }).waitFor({ state: 'detached' })
+const metricHash = async () => {
+  await reader.go('#/devices?search=machine')
+  const device = await linkOn(undefined, 'machine-1')
+  return linkOn(device, 'temperature')
 }
 
-async function openMetric(name = metricName): Promise<void> {
-  await enterKey(key)
-  await tableLink('Devices', deviceName).click()
-  await tableLink('Metrics', name).click()
-  await page.getByRole('link', { name: '30 days' }).click()
-  await page.locator('a[aria-current]', { hasText: '30 days' }).waitFor()
-  await page.locator('.plot-value canvas').waitFor()
+/** Where the first link goes whose text has `name` in it. */
+async function linkOn(hash: string | undefined, name: string): Promise<string> {
+  if (hash !== undefined) await reader.go(hash)
+  const link = reader.page.locator('main').getByRole('link', { name }).first()
+  return (await link.getAttribute('href'))!
 }
 
-/** The link in a table with this exact name; the first one when no name is known. */
-function tableLink(table: string, name: string | undefined) {
-  const links = page.getByRole('table', { name: table })
-  return name === undefined ? links.getByRole('link').first() : links.getByRole('link', { name, exact: true })
+/** Over the upper chart, from one share of its width to another. */
+async function drag(from: number, to: number): Promise<void> {
+  const { page } = reader
+  await settled(page)
+  const box = (await page.locator('.plot-value .u-over').boundingBox())!
+  const y = box.y + box.height / 2
+  await page.mouse.move(box.x + box.width * from, y)
+  await page.mouse.down()
+  await page.mouse.move(box.x + box.width * to, y, { steps: 5 })
+  await page.mouse.up()
 }
 
-const overflow = () =>
-  page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth')
+/** How many pixels of a canvas have the colour of a CSS variable. */
+const pixelsOf = (canvas: string, variable: string) =>
+  reader.page.evaluate<number>(`(() => {
+    const canvas = document.querySelector('${canvas}')
+    const probe = new OffscreenCanvas(1, 1).getContext('2d')
+    probe.fillStyle = getComputedStyle(document.documentElement).getPropertyValue('${variable}')
+    probe.fillRect(0, 0, 1, 1)
+    const wanted = probe.getImageData(0, 0, 1, 1).data
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
+    let count = 0
+    for (let i = 0; i < data.length; i += 4) {
+      if (data[i] === wanted[0] && data[i + 1] === wanted[1] && data[i + 2] === wanted[2]) count += 1
+    }
+    return count
+  })()`)
+
+async function streamText(stream: AsyncIterable<Buffer>): Promise<string> {
+  const chunks: Buffer[] = []
+  for await (const chunk of stream) chunks.push(chunk)
+  return Buffer.concat(chunks).toString('utf8')
+}

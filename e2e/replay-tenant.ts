@@ -138,6 +138,15 @@ export class TenantRows {
     return rows[0]!.count
   }
 
+  /** How many datapoints the shards' parts of windows count together. */
+  async countedByParts(): Promise<number> {
+    const { rows } = await this.pool.query<{ count: number }>(
+      `select coalesce(sum(count), 0)::int as count from window_aggregates where tenant_id = $1 and shard >= 0`,
+      [this.#tenantId],
+    )
+    return rows[0]!.count
+  }
+
   /** Whoever wants to store this batch waits until `work` has ended; then it is as if nothing had been. */
   async whileInserting(batchId: string, work: () => Promise<void>): Promise<void> {
     const client = await this.pool.connect()

@@ -36,6 +36,8 @@ it('takes the archive with its endpoint and credentials from the environment, or
   }
   expect(localVariables({ EDGEPULSE_STATE_DIR }, '/')).toMatchObject(local)
   expect(localVariables({ EDGEPULSE_STATE_DIR, S3_ENDPOINT: 'https://models' }, '/')).toMatchObject(local)
+  const models = { MODEL_DIR: 's3://models', S3_ENDPOINT: 'https://models' }
+  expect(localVariables({ EDGEPULSE_STATE_DIR, ...models }, '/')).toMatchObject(models)
   const given = { ARCHIVE: 's3://mine', S3_ENDPOINT: 'https://r2' }
   const variables = localVariables({ EDGEPULSE_STATE_DIR, ...given }, '/')
   expect(variables).toMatchObject(given)

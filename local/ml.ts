@@ -12,7 +12,7 @@ const secretsSchema = v.record(v.string(), v.string())
 /**
  * The environment, with what it leaves unset filled from the local stack in EDGEPULSE_STATE_DIR, if one runs
  * there: its database and model folder, its secrets, and its archive. A given
- * ARCHIVE comes with its own endpoint and credentials.
+ * ARCHIVE, or a MODEL_DIR on s3:// with its endpoint, comes with its own endpoint and credentials.
  */
 export function localVariables(
   environment: Record<string, string | undefined>,
@@ -31,12 +31,13 @@ export function localVariables(
     S3_ENDPOINT: `${dev.url}/cdn-cgi/local/r2/s3`,
     ...{ S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY },
   }
+  const modelsElsewhere = given['MODEL_DIR']?.startsWith('s3://') && given['S3_ENDPOINT'] !== undefined
   return {
     ...secrets,
     DATABASE_URL: dev.database_url,
     MODEL_DIR: dev.model_dir,
     ...given,
-    ...(given['ARCHIVE'] === undefined ? archive : {}),
+    ...(given['ARCHIVE'] !== undefined || modelsElsewhere ? {} : archive),
   }
 }
 

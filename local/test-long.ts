@@ -18,6 +18,8 @@ const CAMPAIGNS: Record<string, Step[]> = {
   // Each single fault between two steps around the objects, and 500 pairs of them.
   'every-step': [round('every-step', 'workerd', 'durable-objects/every-step', 4_000)],
   decoders: [round('decoders', 'node', 'worker/ingest/decoders', 50_000)],
+  // Two rounds of four faults, with Postgres away for half a minute each time.
+  outage: [round('outages of 30 s', 'e2e', 'e2e/outage', 2)],
   requests: [round('requests, and 64 senders of 8 MiB', 'e2e', 'e2e/hostile-clients', 2_000)],
 }
 

@@ -12,6 +12,7 @@ export interface BindingOptions {
 /** Taken from the environment where it sets them. */
 const PASSED_ON = [
   'API_KEY_MAC_SECRET_PREVIOUS',
+  'CORS_ORIGINS',
   'FLUSH_INTERVAL_MS',
   'RESEND_AFTER_MS',
   'WEBHOOK_ALLOW_PRIVATE',

@@ -3,6 +3,7 @@
 // worker-process.ts: it lives and ends with its workerd.
 import { ChildProcess } from 'node:child_process'
 import { subscribe } from 'node:diagnostics_channel'
+import { constants } from 'node:os'
 import path from 'node:path'
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
 import * as v from 'valibot'
@@ -15,8 +16,11 @@ async function run(options: RunnerOptions): Promise<void> {
   let stopping = false
   onWorkerd((workerd) => {
     tell({ pid: workerd.pid ?? 0 })
-    // Miniflare would start another by itself; a fresh start of everything is the simpler promise.
-    workerd.once('exit', () => stopping || process.exit(1))
+    // Miniflare would start another by itself; a fresh start of everything is the simpler promise. How it ended is
+    // told as shells do (137: SIGKILL, 139: SIGSEGV), for the supervisor to say.
+    workerd.once('exit', (code, signal) => {
+      if (!stopping) process.exit(signal === null ? (code ?? 1) : 128 + constants.signals[signal])
+    })
   })
   const miniflare = new Miniflare(convertV4MiniflareOptions(miniflareOptions(options)))
   const stop = async () => {

@@ -56,6 +56,11 @@ const cases: { row: string; sql: string; references: (owner: Tenant, self: Tenan
     references: (owner) => [owner.metric],
   },
   {
+    row: 'corrected window',
+    sql: `insert into corrected_windows (tenant_id, metric_id, window_start) values ($1, $2, '${at}')`,
+    references: (owner) => [owner.metric],
+  },
+  {
     row: 'due metric',
     sql: 'insert into due_metrics (tenant_id, metric_id) values ($1, $2)',
     references: (owner) => [owner.metric],

@@ -148,6 +148,13 @@ export const dueMetrics = pgTable('due_metrics', {
   revision: bigint('revision', { mode: 'number' }).notNull().default(1),
 })
 
+export const correctedWindows = pgTable('corrected_windows', {
+  tenantId: tenantId(),
+  metricId: uuid('metric_id').notNull(),
+  windowStart: instant('window_start').notNull(),
+  revision: bigint('revision', { mode: 'number' }).notNull().default(1),
+})
+
 export const models = pgTable('models', {
   tenantId: tenantId(),
   id: uuid('id').notNull(),
@@ -184,6 +191,13 @@ export const alertRules = pgTable('alert_rules', {
   cooldownSeconds: integer('cooldown_seconds').notNull().default(0),
   enabled: boolean('enabled').notNull().default(true),
   createdAt: instant('created_at').notNull().defaultNow(),
+  resolveWindows: integer('resolve_windows').notNull().default(1),
+  direction: text('direction', { enum: ['above', 'below', 'both'] })
+    .notNull()
+    .default('both'),
+  minDeviation: doublePrecision('min_deviation').notNull().default(0),
+  minDeviationRelative: doublePrecision('min_deviation_relative').notNull().default(0),
+  maxAgeSeconds: integer('max_age_seconds').notNull().default(86_400),
 })
 
 export const alertEvents = pgTable('alert_events', {
@@ -199,6 +213,9 @@ export const alertEvents = pgTable('alert_events', {
   openedAt: instant('opened_at').notNull(),
   resolvedAt: instant('resolved_at'),
   dataMissingSince: instant('data_missing_since'),
+  announced: boolean('announced').notNull().default(true),
+  acknowledgedAt: instant('acknowledged_at'),
+  acknowledgementNote: text('acknowledgement_note'),
 })
 
 export const alertCursors = pgTable('alert_cursors', {
@@ -210,6 +227,7 @@ export const alertCursors = pgTable('alert_cursors', {
   openEventId: uuid('open_event_id'),
   closedAt: instant('closed_at'),
   sequence: integer('sequence').notNull().default(0),
+  belowWindows: integer('below_windows').notNull().default(0),
 })
 
 export const webhookEndpoints = pgTable('webhook_endpoints', {
@@ -221,6 +239,9 @@ export const webhookEndpoints = pgTable('webhook_endpoints', {
   previousSecret: text('previous_secret'),
   previousSecretExpires: instant('previous_secret_expires'),
   createdAt: instant('created_at').notNull().defaultNow(),
+  failingSince: instant('failing_since'),
+  disabledAt: instant('disabled_at'),
+  disabledReason: text('disabled_reason', { enum: ['gone', 'failing'] }),
 })
 
 export interface DeliveryAttempt {
@@ -228,6 +249,8 @@ export interface DeliveryAttempt {
   status: number | null
   duration_ms: number
   error: string | null
+  /** First characters of the answer's body; absent in attempts stored before it was kept. */
+  response?: string | null
 }
 
 export const webhookDeliveries = pgTable('webhook_deliveries', {
@@ -244,4 +267,7 @@ export const webhookDeliveries = pgTable('webhook_deliveries', {
   attemptCount: integer('attempt_count').notNull().default(0),
   nextAttemptAt: instant('next_attempt_at'),
   createdAt: instant('created_at').notNull().defaultNow(),
+  alertId: uuid('alert_id'),
+  sequence: integer('sequence'),
+  claimedUntil: instant('claimed_until'),
 })

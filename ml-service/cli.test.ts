@@ -2,10 +2,10 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { migrate } from '../migrations/migrate.ts'
 import { scratchDatabase } from '../migrations/scratch-database.ts'
-import { runCli } from './test/run-cli.ts'
-import { addRule, SECRET_KEY } from './test/seed-alerting.ts'
-import { type SeededTenant, seedTenant } from './test/seed-tenant.ts'
-import { steadyPoints, WINDOW } from './test/synthetic.ts'
+import { runCli } from './testing/run-cli.ts'
+import { addRule, SECRET_KEY } from './testing/seed-alerting.ts'
+import { type SeededTenant, seedTenant } from './testing/seed-tenant.ts'
+import { steadyPoints, WINDOW } from './testing/synthetic.ts'
 
 const START = Date.UTC(2026, 0, 1)
 
@@ -43,7 +43,7 @@ describe('the command line', () => {
   it.each([
     ['nothing at all', []],
     ['an unknown command', ['divine']],
-    ['a command of a later version', ['backtest', '--tenant', 'a', '--metric', 'b']],
+    ['a threshold that is none', ['backtest', '--tenant', 'a', '--metric', 'b', '--threshold', 'high']],
     ['an unknown option', ['score', '--loud']],
     ['an option without its value', ['score', '--tenant']],
     ['neither --all nor a metric', ['score', '--tenant', 'a']],
@@ -67,11 +67,10 @@ describe('the command line', () => {
     expect(stderr).toMatch(new RegExp(`^Set ${name} to [^\\n]*\\.\\n$`))
   })
 
-  it('says that models on s3:// are not supported yet', async () => {
+  it('says that a bucket is missing behind s3://', async () => {
     const tenant = await seedTenant(pool)
-    const env = { ...environment(tenant), MODEL_DIR: 's3://bucket/prefix' }
-    const { code, stderr } = await runCli(['train', '--all'], env)
-    expect([code, stderr]).toEqual([2, 'MODEL_DIR on s3:// is not supported yet: set it to a folder.\n'])
+    const { code, stderr } = await runCli(['train', '--all'], { ...environment(tenant), MODEL_DIR: 's3://' })
+    expect([code, stderr]).toEqual([2, 'MODEL_DIR must be s3:// and the name of a bucket.\n'])
   })
 
   it('exits 1 with a log line when the database is away', async () => {

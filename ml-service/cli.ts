@@ -1,7 +1,9 @@
 import { parseArgs } from 'node:util'
+import { backtest } from './commands/backtest.ts'
 import type { Command, Options } from './commands/command.ts'
 import { deliver } from './commands/deliver.ts'
 import { features } from './commands/features.ts'
+import { reencryptSecrets } from './commands/reencrypt-secrets.ts'
 import { replay } from './commands/replay.ts'
 import { retention } from './commands/retention.ts'
 import { score } from './commands/score.ts'
@@ -16,7 +18,9 @@ const COMMANDS: Record<string, { run: Command; options: string[]; flags: string[
   features: { run: features, options: ['tenant', 'metric', 'from', 'to', 'source', 'format'], flags: [] },
   train: { run: train, options: ['tenant', 'metric', 'until'], flags: ['all'] },
   score: { run: score, options: ['tenant', 'metric', 'from', 'to'], flags: ['all'] },
+  backtest: { run: backtest, options: ['tenant', 'metric', 'threshold', 'labels', 'format'], flags: [] },
   deliver: { run: deliver, options: [], flags: [] },
+  'reencrypt-secrets': { run: reencryptSecrets, options: [], flags: [] },
   retention: { run: retention, options: [], flags: [] },
   replay: { run: replay, options: ['tenant', 'from', 'to'], flags: [] },
   serve: { run: serve, options: ['every'], flags: [] },

@@ -81,10 +81,12 @@ export function isUnreachable(error: unknown): boolean {
   return /connection terminated|timeout exceeded when trying to connect|connection error/i.test(error.message)
 }
 
-/** Whether Postgres chose this transaction to give way to another: the same again will do. */
+/** Whether this transaction had to give way to another, by Postgres' choice or because both wrote a key: the same again will do. */
 export function isConflict(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === '40001' || error.code === '40P01')
+  return error instanceof Error && 'code' in error && CONFLICTS.has(String(error.code))
 }
+
+const CONFLICTS = new Set(['40001', '40P01', '23505'])
 
 const CONNECTION_ERRORS = new Set([
   'ECONNREFUSED',

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import type { ArchiveSettings } from './replay/s3-archive.ts'
+import { type S3Place, s3PlaceOf } from './s3-place.ts'
 import { UsageError } from './usage-error.ts'
 
 /** An empty variable counts as unset, as in .env.example. */
@@ -7,13 +7,15 @@ const present = (variables: Record<string, string | undefined>) =>
   Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined && value !== ''))
 
 const NOT_A_PORT = 'must be a port number'
+const NOT_A_BUCKET = 'must be s3:// and the name of a bucket'
 
 const environmentSchema = v.object({
   DATABASE_URL: v.optional(v.string()),
-  MODEL_DIR: v.optional(v.string()),
+  MODEL_DIR: v.optional(v.pipe(v.string(), v.regex(/^(?!s3:)|^s3:\/\/[^/]+/, NOT_A_BUCKET))),
   WEBHOOK_SECRET_KEY: v.optional(v.string()),
+  WEBHOOK_SECRET_KEY_PREVIOUS: v.optional(v.string()),
   WEBHOOK_ALLOW_PRIVATE: v.optional(v.picklist(['0', '1'], 'must be 1 or unset'), '0'),
-  ARCHIVE: v.optional(v.pipe(v.string(), v.regex(/^s3:\/\/[^/]+/, 'must be s3:// and the name of a bucket'))),
+  ARCHIVE: v.optional(v.pipe(v.string(), v.regex(/^s3:\/\/[^/]+/, NOT_A_BUCKET))),
   S3_ENDPOINT: v.optional(v.pipe(v.string(), v.url('must be an http:// or https:// address'))),
   S3_ACCESS_KEY_ID: v.optional(v.string()),
   S3_SECRET_ACCESS_KEY: v.optional(v.string()),
@@ -26,9 +28,11 @@ const environmentSchema = v.object({
 
 export interface Environment {
   databaseUrl: () => string
-  modelDir: () => string
-  webhookSecretKey: () => string
-  archive: () => ArchiveSettings
+  /** A folder, or a place in a bucket. */
+  modelDir: () => string | S3Place
+  /** The key that seals webhook secrets, then the one before it where there is one. */
+  webhookSecretKeys: () => [string, ...string[]]
+  archive: () => S3Place
   webhookAllowPrivate: boolean
   port: number
 }
@@ -50,29 +54,31 @@ export function parseEnvironment(variables: Record<string, string | undefined>):
       if (value === undefined) throw new UsageError(`Set ${name} to ${meaning}.`)
       return value
     }
+  const modelDir = required('MODEL_DIR', 'the folder or the s3:// bucket that holds the model artefacts')
+  const access = s3AccessOf(values)
   const archive = required('ARCHIVE', 's3:// and the bucket of the archive, or start the local stack first')
+  const webhookSecretKey = required('WEBHOOK_SECRET_KEY', 'the 32 bytes in base64 that open webhook secrets')
+  const previousKey = values.WEBHOOK_SECRET_KEY_PREVIOUS
   return {
-    archive: () => archiveSettings(archive(), values),
+    archive: () => s3PlaceOf(archive(), access),
     databaseUrl: required('DATABASE_URL', 'the Postgres to work on, or start the local stack first'),
-    modelDir: required('MODEL_DIR', 'the folder that holds the model artefacts'),
-    webhookSecretKey: required('WEBHOOK_SECRET_KEY', 'the 32 bytes in base64 that open webhook secrets'),
+    modelDir: () => {
+      const place = modelDir()
+      return place.startsWith('s3://') ? s3PlaceOf(place, access) : place
+    },
+    webhookSecretKeys: () => [webhookSecretKey(), ...(previousKey === undefined ? [] : [previousKey])],
     webhookAllowPrivate: values.WEBHOOK_ALLOW_PRIVATE === '1',
     port: values.PORT,
   }
 }
 
-function archiveSettings(
-  archive: string,
-  values: { [Name in `S3_${'ENDPOINT' | 'ACCESS_KEY_ID' | 'SECRET_ACCESS_KEY'}`]?: string | undefined },
-): ArchiveSettings {
-  const [bucket = '', ...folders] = archive
-    .replace(/^s3:\/\//, '')
-    .replace(/\/+$/, '')
-    .split('/')
+function s3AccessOf(
+  values: {
+    [Name in `S3_${'ENDPOINT' | 'ACCESS_KEY_ID' | 'SECRET_ACCESS_KEY'}`]?: string | undefined
+  },
+): Pick<S3Place, 'endpoint' | 'credentials'> {
   const { S3_ACCESS_KEY_ID: accessKeyId, S3_SECRET_ACCESS_KEY: secretAccessKey } = values
   return {
-    bucket,
-    prefix: folders.map((folder) => `${folder}/`).join(''),
     endpoint: values.S3_ENDPOINT,
     credentials: accessKeyId && secretAccessKey ? { accessKeyId, secretAccessKey } : undefined,
   }

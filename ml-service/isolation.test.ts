@@ -14,10 +14,14 @@ import * as windows from './features/windows-sql.ts'
 import { findSeries, listSeries } from './metric-lookup.ts'
 import * as replay from './replay/replay-sql.ts'
 import * as retention from './retention/retention-sql.ts'
+import * as corrections from './score/corrections-sql.ts'
+import * as due from './score/due-sql.ts'
 import * as scores from './score/scores-sql.ts'
 import * as models from './train/models-sql.ts'
 import { UsageError } from './usage-error.ts'
 import * as deliveries from './webhooks/deliveries-sql.ts'
+import * as health from './webhooks/endpoint-health-sql.ts'
+import * as sealed from './webhooks/sealed-secrets-sql.ts'
 
 /*
  * Every query of the service as it would be had it forgotten whose rows it wants: it binds one tenant, as ever, while
@@ -35,23 +39,29 @@ beforeAll(async () => {
 afterAll(() => pool.end())
 
 const NOW = Date.now()
+/** Nothing of the tenant need be kept any more. */
+const LATER = NOW + 90 * 86_400_000
 const DAY_MS = 86_400_000
 const ALL = { from: NOW - DAY_MS, to: NOW + DAY_MS }
 const window = { windowStart: NOW, count: 1, mean: 1, m2: 0, min: 1, max: 1, firstTs: NOW, lastTs: NOW }
 const superseding = { ...window, median: 1, mad: 0, sketch: new Uint8Array(), superseded: 1 }
-const event = { state: 'open' as const, openedAt: NOW, resolvedAt: null, dataMissingSince: null, reasons: [] }
+const event = {
+  ...{ state: 'open' as const, openedAt: NOW, resolvedAt: null, dataMissingSince: null, reasons: [] },
+  ...{ acknowledgedAt: null, acknowledgementNote: null, announced: true },
+}
 const cursor = {
   lastWindowEnd: NOW,
-  aboveWindows: 0,
+  ...{ aboveWindows: 0, belowWindows: 0 },
   openEventId: undefined,
   closedAt: undefined,
   sequence: 1,
 }
 const verdict = {
   ...{ windowStart: NOW, windowEnd: NOW + 300_000, score: 1, onsetScore: 0, state: 'ready' as const },
-  ...{ reasons: [], expected: undefined, lessons: [], modelId: null },
+  ...{ reasons: [], expected: undefined, lessons: [], novelty: 1.5, direction: undefined },
 }
-const attempt = { at: new Date(NOW).toISOString(), status: 200, duration_ms: 1, error: null }
+const scoreRow = () => ({ metricId: rows.metricId, verdict, modelId: null })
+const attempt = { at: new Date(NOW).toISOString(), status: 200, duration_ms: 1, error: null, response: null }
 const delivered = { state: 'delivered' as const, nextAttemptAt: undefined }
 const body = {
   names: [{ device: 'boiler', metric: 'pressure', unit: null }],
@@ -62,13 +72,15 @@ const batch = () => {
   return { batchId: 'new', r2Key: 'k', shard: 0, receivedAt: NOW, rejected: 0, columns }
 }
 const scope = () => ({ tenantId: rows.tenantId, scope: 's' })
+const plan = () => ({ tenantId: rows.tenantId, retentionDays: 30 })
 const metric = () => ({ tenantId: rows.tenantId, metricId: rows.metricId })
+const cursorKey = () => ({ ruleId: rows.ruleId, metricId: rows.metricId })
 
 /** Each query of a tenant, with arguments under which it finds or changes something. */
 const CALLS: Record<string, (db: Database) => Promise<unknown>> = {
-  selectRules: (db) => alerts.selectRules(db, metric()),
-  lockCursors: (db) => alerts.lockCursors(db, metric(), [rows.ruleId], NOW),
-  updateCursor: (db) => alerts.updateCursor(db, metric(), rows.ruleId, cursor),
+  selectRules: (db) => alerts.selectRules(db, rows.tenantId),
+  lockCursors: (db) => alerts.lockCursors(db, rows.tenantId, [{ ...cursorKey(), start: NOW }]),
+  updateCursors: (db) => alerts.updateCursors(db, rows.tenantId, [{ ...cursorKey(), ...cursor }]),
   insertEvent: (db) =>
     alerts.insertEvent(db, rows.tenantId, {
       ...{
@@ -81,10 +93,13 @@ const CALLS: Record<string, (db: Database) => Promise<unknown>> = {
         threshold: 1,
       },
     }),
+  updateDataMissing: (db) => alerts.updateDataMissing(db, metric(), NOW + 99 * DAY_MS),
   resolveEvent: (db) => alerts.resolveEvent(db, rows.tenantId, rows.eventId, NOW),
   selectParts: (db) => windows.selectParts(db, { ...metric(), ...ALL }, 9),
   selectDatapoints: (db) => windows.selectDatapoints(db, { ...metric(), ...ALL }, 9),
-  countParts: (db) => windows.countParts(db, metric(), [NOW]),
+  countParts: (db) =>
+    windows.countParts(db, rows.tenantId, [{ ...metric(), since: undefined, until: ALL.to }]),
+  selectPartColumns: (db) => windows.selectPartColumns(db, rows.tenantId, [{ ...metric(), ...ALL }], 9),
   isReplayed: (db) => replay.isReplayed(db, scope(), 'm'),
   markReplayed: (db) => replay.markReplayed(db, scope(), 'another'),
   forgetReplayed: (db) => replay.forgetReplayed(db, scope()),
@@ -96,51 +111,61 @@ const CALLS: Record<string, (db: Database) => Promise<unknown>> = {
     }),
   selectWindowRows: (db) => replay.selectWindowRows(db, { ...metric(), ...ALL }),
   upsertSuperseding: (db) => replay.upsertSuperseding(db, metric(), [superseding]),
-  deleteExpired: (db) => retention.deleteExpired(db, 'datapoints', { ...metric(), cutoff: NOW, limit: 9 }),
-  nameMetric: (db) => scores.nameMetric(db, metric()),
-  deleteDue: (db) => scores.deleteDue(db, metric()),
-  lastScored: (db) => scores.lastScored(db, metric()),
-  upsertScores: (db) => scores.upsertScores(db, metric(), [verdict], NOW),
+  deleteExpired: (db) =>
+    retention.deleteExpired(db, 'window_aggregates', plan(), { now: LATER, from: '-infinity', limit: 9 }),
+  deleteOldLetters: (db) => retention.deleteOldLetters(db, plan(), { now: LATER, limit: 9 }),
+  selectMarkedMetrics: (db) => corrections.selectMarkedMetrics(db, rows.tenantId, [rows.metricId]),
+  selectMarks: (db) => corrections.selectMarks(db, metric(), { after: ALL.from, limit: 9 }),
+  deleteMarks: async (db) => {
+    const marks = await corrections.selectMarks(pool, metric(), { after: ALL.from, limit: 9 })
+    await corrections.deleteMarks(db, metric(), marks)
+  },
+  nameMetrics: (db) => due.nameMetrics(db, rows.tenantId, [rows.metricId]),
+  deleteDue: (db) => due.deleteDue(db, rows.tenantId, [rows.metricId]),
+  lastScored: (db) => scores.lastScored(db, rows.tenantId, [rows.metricId]),
+  insertScores: (db) => scores.insertScores(db, rows.tenantId, [scoreRow()], NOW),
+  upsertScores: (db) => scores.upsertScores(db, rows.tenantId, [scoreRow()], NOW),
   countWindowsScored: (db) => scores.countWindowsScored(db, rows.tenantId, 1, NOW),
-  selectModels: (db) => models.selectModels(db, metric(), NOW),
-  upsertModel: (db) =>
-    models.upsertModel(db, metric(), { id: randomUUID(), path: 'p', sha256: 's', trainedUntil: NOW }),
-  deleteModels: (db) => models.deleteModels(db, metric(), [rows.modelId]),
+  selectModels: (db) => models.selectModels(db, rows.tenantId, [rows.metricId]),
+  upsertModels: (db) =>
+    models.upsertModels(db, rows.tenantId, [
+      { ...metric(), id: randomUUID(), path: 'p', sha256: 's', trainedUntil: NOW },
+    ]),
+  deleteModels: (db) => models.deleteModels(db, rows.tenantId, [rows.modelId]),
   selectEnabledEndpoints: (db) => deliveries.selectEnabledEndpoints(db, rows.tenantId),
   insertDeliveries: (db) =>
     deliveries.insertDeliveries(
       db,
       rows.tenantId,
       [{ id: randomUUID(), webhookId: rows.webhookId }],
-      { eventKey: 'another', type: 'webhook.test', body: '{}' },
+      { eventKey: 'another', type: 'alert.opened', body: '{}' },
       NOW,
     ),
   selectDelivery: (db) => deliveries.selectDelivery(db, { tenantId: rows.tenantId, id: rows.deliveryId }),
   recordAttempt: (db) =>
     deliveries.recordAttempt(db, { tenantId: rows.tenantId, id: rows.deliveryId }, attempt, delivered),
-  disableEndpoint: (db) => deliveries.disableEndpoint(db, rows),
+  clearFailing: (db) => health.clearFailing(db, rows),
+  markFailing: (db) => health.markFailing(db, rows, NOW),
+  disableEndpoint: (db) => health.disableEndpoint(db, rows, 'gone', NOW),
+  lockSealed: (db) => sealed.lockSealed(db, rows),
+  updateSealed: (db) => sealed.updateSealed(db, rows, { secret: 'sealed again', previousSecret: null }),
   batchTransactions: async (db) => {
     for (const statements of batchTransactions(rows.tenantId, [batch()], NOW)) {
       for (const statement of statements) await db.query(statement)
     }
   },
   markDue: (db) => db.query(markDue(rows.tenantId, [rows.metricId])),
-  lockMetric: (db) => scores.lockMetric(db, metric()),
+  lockMetric: (db) => due.lockMetric(db, metric()),
 }
 
 /** These find nothing of what a test could write before. */
-const SILENT = ['lockMetric', 'insertLostTenant']
+const SILENT = ['insertLostTenant']
 /** These ask across tenants, of what docs/isolation.md lists. */
 const OF_OPERATOR = [
-  ...[
-    'selectRetention',
-    'selectPartitions',
-    'dropPartition',
-    'ensurePartitions',
-    'claimDueMetric',
-    'countDue',
-  ],
-  ...['claimDeliveries', 'oldestDueDeliverySeconds'],
+  ...['claimDue', 'countDue', 'claimDeliveries', 'oldestDueDeliverySeconds', 'selectEndpointKeys'],
+  ...['selectRetention', 'selectDays', 'selectTenantsOf', 'deleteDatapoints', 'deleteForeignLetters'],
+  ...['emptyDay', 'dropDay', 'ensurePartitions', 'countDefault'],
+  ...['isDefaultMoving', 'beginDefaultMove', 'copyDefault', 'finishDefaultMove'],
 ]
 
 const isNothing = (value: unknown): boolean =>

@@ -48,7 +48,8 @@ export async function listSeries(pool: pg.Pool, tenantId?: string): Promise<Seri
   return all.flat()
 }
 
-async function listTenants(pool: pg.Pool): Promise<string[]> {
+/** The ids of all tenants, in a fixed order. */
+export async function listTenants(pool: pg.Pool): Promise<string[]> {
   const { rows } = await scopedDatabase(pool, OPERATOR).query<{ id: string }>(
     'select id from tenants order by id',
   )

@@ -95,6 +95,27 @@ describe('batchRows', () => {
     expect(rows.devices.lastSeenMs).toEqual([20, 20])
   })
 
+  it('names each window once in which several batches bring the same timestamp', () => {
+    const of = (...sent: LoadedBatch[]) => {
+      const { metrics, repeated } = batchRows(TENANT, sent)
+      return repeated.metric.map((m, i) => [metrics.id[m], repeated.windowStart[i]])
+    }
+    const first = batch('x', 1, [
+      ['a', 5, 1],
+      ['a', 300_006, 1],
+      ['a', 300_007, 1],
+      ['b', 5, 1],
+    ])
+    expect(of(first)).toEqual([])
+    expect(of(first, batch('y', 2, [['a', 6, 1]]))).toEqual([]) // in between, not the same
+    const again = batch('y', 2, [
+      ['a', 300_006, 1],
+      ['a', 300_007, 2],
+      ['b', 7, 3],
+    ])
+    expect(of(again, first)).toEqual([[metricIdOf(TENANT, 'a', 'm'), 300_000]])
+  })
+
   it('orders devices and metrics by id and datapoints by metric and timestamp, so that writers do not deadlock', () => {
     fc.assert(
       fc.property(batches, (sent) => {

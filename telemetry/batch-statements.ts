@@ -1,4 +1,6 @@
 import type { BatchRows, LoadedBatch } from './batch-rows.ts'
+import { SUPERSEDING_SHARD } from './superseding-part.ts'
+import { WINDOW_MS } from './window.ts'
 
 /*
  * How batches become rows, the same for whoever stores them: the queue consumer and a replay. Each statement can
@@ -80,7 +82,9 @@ export function upsertMetrics(tenantId: string, { unit, ...rows }: BatchRows['me
   }
 }
 
-/** Rows must come by metric id and timestamp; `metric` is an index into `metricIds`. */
+const DATAPOINTS = `unnest($3::int4[], $4::int8[], $5::float8[], $6::int8[]) as d (metric, ts, value, version)`
+
+/** Rows that are not there yet, by metric id and timestamp; `metric` is an index into `metricIds`. */
 export function insertDatapoints(
   tenantId: string,
   metricIds: string[],
@@ -88,11 +92,86 @@ export function insertDatapoints(
 ): Statement {
   return {
     text: `insert into datapoints (tenant_id, metric_id, ts, value, version)
-     select $1, ($2::uuid[])[d.metric + 1], ${TO_INSTANT('d.ts')}, d.value, d.version
-     from unnest($3::int4[], $4::int8[], $5::float8[], $6::int8[]) as d (metric, ts, value, version)
+     select $1, ($2::uuid[])[d.metric + 1], ${TO_INSTANT('d.ts')}, d.value, d.version from ${DATAPOINTS}`,
+    values: [tenantId, ...[metricIds, metric, ts, value, version].map(arrayText)],
+  }
+}
+
+type DatapointRows = Parameters<typeof insertDatapoints>
+
+/** Of rows of which some may be there, those that are not. Waits for other transactions that bring the same. */
+export function insertMissingDatapoints(...rows: DatapointRows): Statement {
+  const { text, values } = insertDatapoints(...rows)
+  return { text: `${text} on conflict do nothing`, values }
+}
+
+/** Of rows that are there, puts those with a higher version in their place. */
+export function replaceDatapoints(...rows: DatapointRows): Statement {
+  const { text, values } = insertDatapoints(...rows)
+  return {
+    text: `${text}
      on conflict (tenant_id, metric_id, ts) do update set value = excluded.value, version = excluded.version
      where (excluded.version, excluded.value) > (datapoints.version, datapoints.value)`,
-    values: [tenantId, ...[metricIds, metric, ts, value, version].map(arrayText)],
+    values,
+  }
+}
+
+/** Whether any of the batches of this transaction, whose ids `ids` holds, is not stored: of others nothing is news. */
+const ANY_IS_NEW = (ids: string) => `exists (select from unnest(${ids}) as b (id) where not exists (
+  select from batches where tenant_id = $1 and batch_id = b.id and status = 'persisted'))`
+
+/** Marks the windows of the select `corrected`, and their metrics due: these first, as who scores locks them first. */
+const MARK = (corrected: string) => `with corrected as materialized (${corrected}),
+     due as (insert into due_metrics (tenant_id, metric_id)
+       select distinct $1::uuid, metric_id from corrected order by metric_id
+       on conflict (tenant_id, metric_id) do update set revision = due_metrics.revision + 1 returning metric_id)
+     insert into corrected_windows (tenant_id, metric_id, window_start)
+     select $1, metric_id, window_start from corrected where metric_id in (select metric_id from due)
+     order by metric_id, window_start
+     on conflict (tenant_id, metric_id, window_start) do update set revision = corrected_windows.revision + 1`
+
+/**
+ * Marks the windows of rows that other batches brought before, with another version, whichever of the two wins: the
+ * window's statistics count both. Runs between `insertMissingDatapoints`, after which every row is there and seen, and
+ * `replaceDatapoints`.
+ */
+export function markCorrected(batchIds: string[], ...rows: DatapointRows): Statement {
+  const stored = `select p.version, p.value from datapoints p
+         where p.tenant_id = $1 and p.metric_id = ($2::uuid[])[d.metric + 1] and p.ts = ${TO_INSTANT('d.ts')} limit 1`
+  return {
+    text: MARK(`select distinct ($2::uuid[])[d.metric + 1] as metric_id, ${WINDOW_START('d.ts')} as window_start
+       from ${DATAPOINTS} cross join lateral (${stored}) as stored
+       where (stored.version, stored.value) <> (d.version, d.value) and ${ANY_IS_NEW('$7::text[]')}`),
+    values: [...insertDatapoints(...rows).values, batchIds],
+  }
+}
+
+const WINDOW_START = (ts: string) => TO_INSTANT(`(${ts} - ${ts} % ${WINDOW_MS})`)
+
+/** Windows as `metric`, an index into the ids that come with them, and `windowStart`. */
+type Windows = BatchRows['repeated']
+
+/** Marks windows of which the batches of this transaction themselves brought a timestamp more than once. */
+export const markRepeated = (...windows: WindowRows) => markWindows('true', ...windows)
+
+/**
+ * Marks windows that this transaction brings datapoints of and that have a row which supersedes their parts: it does
+ * not count these, and parts may have come before them.
+ */
+export const markSuperseded = (...windows: WindowRows) =>
+  markWindows(
+    `exists (select from window_aggregates a where a.tenant_id = $1 and a.metric_id = ($2::uuid[])[w.metric + 1]
+       and a.window_start = ${TO_INSTANT('w.start')} and a.shard = ${SUPERSEDING_SHARD})`,
+    ...windows,
+  )
+
+type WindowRows = [tenantId: string, batchIds: string[], metricIds: string[], windows: Windows]
+
+function markWindows(condition: string, ...[tenantId, batchIds, metricIds, windows]: WindowRows): Statement {
+  return {
+    text: MARK(`select ($2::uuid[])[w.metric + 1] as metric_id, ${TO_INSTANT('w.start')} as window_start
+       from unnest($3::int4[], $4::int8[]) as w (metric, start) where ${condition} and ${ANY_IS_NEW('$5::text[]')}`),
+    values: [tenantId, ...[metricIds, windows.metric, windows.windowStart].map(arrayText), batchIds],
   }
 }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { BatchRows } from './batch-rows.ts'
-import { portionsOf, type Slice } from './portions.ts'
+import { type Portion, portionsOf, type Slice } from './portions.ts'
 
 function rowsOf(devices: number, metricOf: number[]): BatchRows {
   const metrics = Math.max(-1, ...metricOf) + 1
@@ -19,6 +19,7 @@ function rowsOf(devices: number, metricOf: number[]): BatchRows {
       value: new Float64Array(metricOf.length),
       version: new Float64Array(metricOf.length),
     },
+    repeated: { metric: [], windowStart: [] },
   }
 }
 
@@ -30,7 +31,7 @@ test('every row is in exactly one portion, and what refers to it is in none befo
     fc.property(fc.nat(10), metricOf, fc.integer({ min: 1, max: 1000 }), (devices, metric, maxBytes) => {
       const rows = rowsOf(devices, metric)
       const portions = portionsOf(rows, maxBytes)
-      const ends: Record<keyof BatchRows, number> = { devices: 0, metrics: 0, datapoints: 0 }
+      const ends: Record<keyof Portion, number> = { devices: 0, metrics: 0, datapoints: 0 }
       for (const kind of ['devices', 'metrics', 'datapoints'] as const) {
         for (const { from, to } of filled(portions.map((portion) => portion[kind]))) {
           expect(from).toBe(ends[kind])
@@ -40,8 +41,8 @@ test('every row is in exactly one portion, and what refers to it is in none befo
       expect(ends).toEqual({
         ...{ devices, metrics: rows.metrics.id.length, datapoints: metric.length },
       })
-      const first = (kind: keyof BatchRows) => portions.findIndex((portion) => portion[kind].to > 0)
-      const last = (kind: keyof BatchRows) => portions.findLastIndex((portion) => portion[kind].to > 0)
+      const first = (kind: keyof Portion) => portions.findIndex((portion) => portion[kind].to > 0)
+      const last = (kind: keyof Portion) => portions.findLastIndex((portion) => portion[kind].to > 0)
       if (metric.length > 0) expect(first('datapoints')).toBeGreaterThanOrEqual(last('metrics'))
       if (rows.metrics.id.length > 0) expect(first('metrics')).toBeGreaterThanOrEqual(last('devices'))
     }),

@@ -1,12 +1,17 @@
 import type { BatchRows } from './batch-rows.ts'
 import type { Columns } from './columns.ts'
+import { WINDOW_MS, windowStartOf } from './window.ts'
 
 /** Of one transaction's HTTP body. Neon's proxy takes 10 MiB; half of that keeps a transaction short as well. */
 export const MAX_TRANSACTION_BYTES = 5 * 1024 * 1024
 
 /** Index of the metric, timestamp, value and version of a datapoint, as digits with their commas, at most. */
 const DATAPOINT_BYTES = 6 + 17 + 25 + 17
+/** Index of the metric and start of each window that datapoints are of. */
+const WINDOW_BYTES = 6 + 17
 const UUID_BYTES = 37
+/** The metric's id, once with the datapoints and once with their windows. */
+const SERIES_BYTES = 2 * UUID_BYTES
 const INSTANT_BYTES = 17
 const BATCH_BYTES = 500
 
@@ -16,8 +21,8 @@ export interface Slice {
   to: number
 }
 
-/** What one transaction stores. */
-export type Portion = Record<keyof BatchRows, Slice>
+/** Which of the rows one transaction stores. */
+export type Portion = Record<'devices' | 'metrics' | 'datapoints', Slice>
 
 /**
  * Divides rows into transactions of bounded size, in the order of their references: devices, metrics, datapoints.
@@ -26,7 +31,7 @@ export type Portion = Record<keyof BatchRows, Slice>
 export function portionsOf(rows: BatchRows, maxBytes = MAX_TRANSACTION_BYTES): Portion[] {
   const portions = [emptyPortion()]
   let bytes = 0
-  const add = (kind: keyof BatchRows, count: number, bytesOf: (i: number) => number) => {
+  const add = (kind: keyof Portion, count: number, bytesOf: (i: number) => number) => {
     for (let i = 0; i < count; i += 1) {
       const more = bytesOf(i)
       if (bytes > 0 && bytes + more > maxBytes) {
@@ -45,19 +50,25 @@ export function portionsOf(rows: BatchRows, maxBytes = MAX_TRANSACTION_BYTES): P
     const { last, previous } = metrics.unit[i] ?? {}
     return metricBytes(metrics.name[i]!, last?.unit, previous?.unit)
   })
-  add('datapoints', datapoints.ts.length, (i) =>
-    datapoints.metric[i] === datapoints.metric[i - 1] ? DATAPOINT_BYTES : DATAPOINT_BYTES + UUID_BYTES,
-  )
+  add('datapoints', datapoints.ts.length, (i) => {
+    if (datapoints.metric[i] !== datapoints.metric[i - 1])
+      return DATAPOINT_BYTES + SERIES_BYTES + WINDOW_BYTES
+    const isSameWindow = windowStartOf(datapoints.ts[i]!) === windowStartOf(datapoints.ts[i - 1]!)
+    return isSameWindow ? DATAPOINT_BYTES : DATAPOINT_BYTES + WINDOW_BYTES
+  })
   return portions
 }
 
 /** What a batch can add to the body of a transaction, at most. O(series). */
-export function batchBytes({ series, ts }: Columns): number {
-  return series.reduce(
-    (sum, { device, metric, unit }) =>
-      sum + deviceBytes(device) + metricBytes(metric, unit ?? '') + UUID_BYTES,
-    BATCH_BYTES + ts.length * DATAPOINT_BYTES,
-  )
+export function batchBytes({ series, offsets, ts }: Columns): number {
+  let bytes = BATCH_BYTES + ts.length * DATAPOINT_BYTES
+  series.forEach(({ device, metric, unit }, s) => {
+    const [first, last] = [offsets[s]!, offsets[s + 1]! - 1]
+    const span = (windowStartOf(ts[last]!) - windowStartOf(ts[first]!)) / WINDOW_MS
+    const windows = Math.min(span, last - first) + 1
+    bytes += deviceBytes(device) + metricBytes(metric, unit ?? '') + SERIES_BYTES + windows * WINDOW_BYTES
+  })
+  return bytes
 }
 
 const deviceBytes = (name: string) => UUID_BYTES + textBytes(name) + INSTANT_BYTES

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 /**
  * Ids of devices and metrics are derived from their names, so that writers need no look-up and a rebuilt
@@ -14,9 +14,7 @@ export function metricIdOf(tenantId: string, device: string, metric: string): st
 
 /** A UUID of version 8 (RFC 9562, "custom") from the first 16 bytes of a SHA-256. */
 function uuidOf(text: string): string {
-  const hash = createHash('sha256').update(text).digest()
-  hash[6] = (hash[6]! & 0x0f) | 0x80
-  hash[8] = (hash[8]! & 0x3f) | 0x80
-  const hex = hash.toString('hex', 0, 16)
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+  const hex = hash('sha256', text)
+  const variant = '89ab'[Number.parseInt(hex.charAt(16), 16) & 3]
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }

@@ -37,7 +37,7 @@ export interface WindowFeatures {
 export function featuresOfParts(parts: WindowPart[]): WindowFeatures {
   const [first, ...others] = parts
   if (first === undefined) throw new RangeError('Cannot compute the features of a window without parts.')
-  if (others.length === 0) return features(first.windowStart, first, first)
+  if (others.length === 0) return featuresOfOnlyPart(first)
   const random = seededRandom(first.windowStart) // the same parts give the same answer to every reader
   const sketch = Sketch.fromBytes(first.sketch, random)
   for (const part of others) sketch.merge(Sketch.fromBytes(part.sketch, random))
@@ -48,6 +48,10 @@ export function featuresOfParts(parts: WindowPart[]): WindowFeatures {
     mad: sketch.mad(),
   })
 }
+
+/** Features of a window that has one part. */
+export const featuresOfOnlyPart = (part: Omit<WindowPart, 'firstTs' | 'lastTs' | 'sketch'>): WindowFeatures =>
+  features(part.windowStart, part, part)
 
 /** Features of one window from its values (at least one, in any order): exact. O(n log n). */
 export function featuresOfValues(windowStart: number, values: ArrayLike<number>): WindowFeatures {

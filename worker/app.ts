@@ -4,9 +4,11 @@ import { adminRoute } from './admin/admin-route.ts'
 import { alertRulesRoute } from './alerting/alert-rules-route.ts'
 import { alertsRoute } from './alerting/alerts-route.ts'
 import { deliveryRoutes } from './alerting/delivery-routes.ts'
+import { rulePreviewRoute } from './alerting/rule-preview-route.ts'
 import { webhooksRoute } from './alerting/webhooks-route.ts'
 import { answerHeaders } from './answer-headers.ts'
 import type { AppEnv } from './app-env.ts'
+import { crossOrigin } from './cross-origin.ts'
 import { healthRoute } from './health-route.ts'
 import { influxProbes, influxRoute } from './ingest/influx-route.ts'
 import { ingestRoute } from './ingest/ingest-route.ts'
@@ -59,6 +61,7 @@ function matches(route: string, address: string): boolean {
 }
 
 app.use(answerHeaders)
+app.use('/v1/*', crossOrigin)
 app.use(discardUnread)
 app.use(requestDeadline)
 app.route('/v1/health', healthRoute)
@@ -72,6 +75,7 @@ app.route('/v1/metrics', metricsRoute)
 app.route('/v1/anomalies', anomaliesRoute)
 app.route('/v1/usage', usageRoute)
 app.route('/v1/status', statusRoute)
+app.route('/v1/alert-rules', rulePreviewRoute)
 app.route('/v1/alert-rules', alertRulesRoute)
 app.route('/v1/alerts', alertsRoute)
 app.route('/v1/webhooks', webhooksRoute)

@@ -44,11 +44,12 @@ beforeAll(async () => {
   owner = await createTenant()
   stranger = await createTenant()
   const rows = await insertTenantRows((text) => sql.query(text), owner.id)
-  const { metricId, ruleId, webhookId, deliveryId } = rows
+  const { metricId, ruleId, eventId, webhookId, deliveryId } = rows
   ids = {
     batches: 'b',
     metrics: metricId,
     'alert-rules': ruleId,
+    alerts: eventId,
     webhooks: webhookId,
     deliveries: deliveryId,
   }
@@ -81,7 +82,7 @@ async function call(route: string, setting?: string): Promise<Response> {
     if (id === undefined) throw new Error(`tell this test an id for ${template}`)
     return `${of}/${id}`
   })
-  const body = { name: 'x', url: 'https://hooks.example.com/', enabled: false }
+  const body = { name: 'x', url: 'https://hooks.example.com/', enabled: false, since: 0 }
   const headers = { 'x-api-key': owner.key, 'content-type': 'application/json' }
   read = []
   statements = 0

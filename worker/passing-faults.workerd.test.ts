@@ -49,7 +49,6 @@ const READS: Call[] = [
   ['GET', '/v1/metrics/{metric}/windows'],
   ['GET', '/v1/anomalies'],
   ['GET', '/v1/usage'],
-  ['GET', '/v1/status'],
   ['GET', '/v1/alerts'],
   ['GET', '/v1/alert-rules'],
   ['GET', '/v1/alert-rules/{rule}'],
@@ -67,6 +66,7 @@ const WRITES: Call[] = [
   ['POST', '/v1/webhooks/{webhook}/rotate-secret'],
   ['POST', '/v1/webhooks/{webhook}/test'],
   ['POST', '/v1/deliveries/{delivery}/retry'],
+  ['POST', '/v1/webhooks/{webhook}/retry-failed', { since: 0 }],
 ]
 const ADMIN: Call[] = [
   ['GET', '/admin/tenants'],
@@ -112,13 +112,21 @@ describe('while Postgres is away', () => {
     await expectUnavailable(await call(of, { ...env, DATABASE_URL: url.href }))
   })
 
-  it('takes batches and tells of them as ever', async () => {
+  it('takes batches, tells of them as ever, and how many wait', async () => {
     const away = { ...env, NEON_PROXY_URL: 'http://127.0.0.1:1/sql' }
     const now = Date.now()
     const batch = { batch_id: 'meanwhile', datapoints: [{ device: 'd', metric: 'm', ts: now, value: 1 }] }
     expect((await call(['POST', '/v1/ingest', batch], away)).status).toBe(202)
     expect((await call(['GET', '/v1/batches/meanwhile'], away)).status).toBe(200)
     expect((await call(['GET', '/v1/health'], away)).status).toBe(200)
+    const status = await (await call(['GET', '/v1/status'], away)).json()
+    expect(status).toMatchObject({
+      ...{ batches_pending: expect.any(Number), open_windows: expect.any(Number), series_used: 2 },
+      ...{ batches_failed: null, last_window_end: null, last_scored_window_end: null },
+      warnings: [{ code: 'database_unavailable' }],
+    })
+    const after = await (await call(['GET', '/v1/status'])).json() // the driver's address is the isolate's: back to ours
+    expect(after).toMatchObject({ batches_failed: 0, warnings: [] })
   })
 })
 
@@ -134,7 +142,7 @@ const control = TenantControl.prototype
 const shard = TenantShard.prototype
 
 describe('while an object or the archive is away', () => {
-  it.each([...READS, ...WRITES, ['GET', '/v1/batches/known'] satisfies Call])(
+  it.each([...READS, ...WRITES, ['GET', '/v1/status'], ['GET', '/v1/batches/known']] satisfies Call[])(
     '%s %s is 503 when the tenant’s object fails',
     async (...of) => {
       vi.spyOn(control, 'authorize').mockImplementation(() => {

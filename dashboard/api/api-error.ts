@@ -5,18 +5,27 @@ const problemSchema = v.object({
   title: v.string(),
   detail: v.optional(v.string()),
   code: v.string(),
+  errors: v.optional(v.array(v.object({ path: v.string(), message: v.string() })), []),
 })
+
+interface Fault {
+  path: string
+  message: string
+}
 
 /** What went wrong with a request, in a sentence fit to show. */
 export class ApiError extends Error {
   override name = 'ApiError'
   readonly code: string
   readonly status: number | undefined
+  /** What is wrong with single fields, by their names. */
+  readonly faults: Fault[]
 
-  constructor(code: string, message: string, status?: number) {
+  constructor(code: string, message: string, status?: number, faults: Fault[] = []) {
     super(message)
     this.code = code
     this.status = status
+    this.faults = faults
   }
 
   /** Faults of the key itself: no retry helps, another key does. */
@@ -32,8 +41,8 @@ export async function apiErrorOf(response: Response): Promise<ApiError> {
     const message = `The API answered with status ${response.status}.`
     return new ApiError('unexpected_answer', message, response.status)
   }
-  const { code, title, detail } = problem.output
-  return new ApiError(code, `${detail ?? title}${retryHint(response)}`, response.status)
+  const { code, title, detail, errors } = problem.output
+  return new ApiError(code, `${detail ?? title}${retryHint(response)}`, response.status, errors)
 }
 
 function retryHint(response: Response): string {

@@ -1,7 +1,8 @@
 import { describe, expect, it, vi } from 'vitest'
 import { createFixtureApi, EMPTY_KEY, FIXTURE_KEY } from '../testing/fixture-api.ts'
-import { type ApiOptions, createApi } from './api.ts'
+import { createApi } from './api.ts'
 import type { ApiError } from './api-error.ts'
+import type { ApiOptions } from './request.ts'
 
 const now = Date.UTC(2026, 0, 31)
 const DAY_MS = 86_400_000
@@ -13,17 +14,17 @@ describe('createApi()', () => {
     const windows = await apiWith({}).windows('device-7.temperature', span, {
       onProgress: (count) => progress.push(count),
     })
-    expect(progress).toEqual([1000, windows.length])
+    expect(progress).toEqual([1000, 2000, windows.length])
     expect(windows[0]!.window_start).toBeGreaterThanOrEqual(span.from)
     expect(windows.at(-1)!.window_start).toBeLessThan(span.to)
   })
 
-  it('finds a metric among those of its device', async () => {
-    expect(await apiWith({}).metric('device-7', 'device-7.vibration')).toMatchObject({ name: 'vibration' })
+  it('finds a metric by its id', async () => {
+    expect(await apiWith({}).metric('device-7.vibration')).toMatchObject({ name: 'vibration' })
   })
 
-  it('rejects with not_found for a metric of another device', async () => {
-    await expect(apiWith({}).metric('device-7', 'device-8.vibration')).rejects.toMatchObject({
+  it('rejects with not_found for a metric that is nobody’s', async () => {
+    await expect(apiWith({}).metric('device-8.speed')).rejects.toMatchObject({
       code: 'not_found',
     })
   })

@@ -1,67 +1,75 @@
-import * as v from 'valibot'
 import type { TimeSpan } from '../time-range.ts'
+import { alertingApi } from './alerting-api.ts'
 import { allPages } from './all-pages.ts'
-import { ApiError, apiErrorOf } from './api-error.ts'
-import { anomalySchema, deviceSchema, metricSchema, pageOf, windowSchema } from './schemas.ts'
+import { ApiError } from './api-error.ts'
+import { type ApiOptions, createRequests, type ReadOptions, type Requests } from './request.ts'
+import {
+  anomalySchema,
+  batchSchema,
+  deviceSchema,
+  metricSchema,
+  pageOf,
+  statusSchema,
+  topAnomalySchema,
+  usageSchema,
+  windowSchema,
+} from './schemas.ts'
 
 /** Rows of a list on screen before "more"; whole histories are read by the largest page there is. */
-const LIST_LIMIT = 50
-const MAX_LIMIT = 1000
+export const LIST_LIMIT = 50
+export const MAX_LIMIT = 1000
+/** As many ids as the API takes at once. */
+const MAX_IDS = 100
 
-export interface ApiOptions {
-  baseUrl: string
-  key: string
-  fetch: (request: Request) => Promise<Response>
-  /** Called, besides the rejection, when the API refuses the key itself. */
-  onKeyRefused: (error: ApiError) => void
+export interface DeviceFilter {
+  search?: string
+  /** Epoch ms. */
+  lastSeenBefore?: number
 }
-
-export interface ReadOptions {
-  signal?: AbortSignal
-  /** Rows read so far. */
-  onProgress?: (count: number) => void
-}
-
-type Params = Record<string, string | number | undefined>
 
 export type Api = ReturnType<typeof createApi>
 
-/** The part of the public API that the dashboard reads, checked and typed. Rejects with ApiError. */
+/** The part of the public API that the dashboard uses, checked and typed. Rejects with ApiError. */
 export function createApi(options: ApiOptions) {
-  async function get<T extends v.GenericSchema>(path: string, params: Params, schema: T, read: ReadOptions) {
-    const headers = { 'X-API-Key': options.key, Accept: 'application/json' }
-    const request = new Request(urlOf(options.baseUrl, path, params), {
-      headers,
-      signal: read.signal ?? null,
-    })
-    const response = await options.fetch(request).catch((cause: unknown) => {
-      if (read.signal?.aborted) throw cause
-      throw new ApiError('unreachable', 'The API cannot be reached. Check the connection.')
-    })
-    if (!response.ok) {
-      const error = await apiErrorOf(response)
-      if (error.refusesKey) options.onKeyRefused(error)
-      throw error
-    }
-    return parsed(schema, await response.json().catch(() => undefined))
+  const requests = createRequests(options)
+  return { ...telemetryApi(requests), ...accountApi(requests), ...alertingApi(requests) }
+}
+
+function telemetryApi({ get }: Requests) {
+  const devices = (
+    filter: DeviceFilter = {},
+    cursor?: string,
+    read: ReadOptions = {},
+    limit = LIST_LIMIT,
+  ) => {
+    const params = { search: filter.search, last_seen_before: filter.lastSeenBefore, limit, cursor }
+    return get('/v1/devices', params, pageOf(deviceSchema), read)
   }
 
-  const devices = (cursor?: string, read: ReadOptions = {}, limit = LIST_LIMIT) =>
-    get('/v1/devices', { limit, cursor }, pageOf(deviceSchema), read)
+  const deviceMetrics = (deviceId: string, search: string, cursor?: string, read: ReadOptions = {}) => {
+    const params = { device_id: deviceId, search, limit: LIST_LIMIT, cursor }
+    return get('/v1/metrics', params, pageOf(metricSchema), read)
+  }
 
-  const metrics = (deviceId: string, cursor?: string, read: ReadOptions = {}, limit = LIST_LIMIT) =>
-    get('/v1/metrics', { device_id: deviceId, limit, cursor }, pageOf(metricSchema), read)
+  const findMetrics = (search: string, limit: number, read: ReadOptions = {}) =>
+    get('/v1/metrics', { search, limit }, pageOf(metricSchema), read)
 
-  /** There is no call for a single metric: it is looked up among those of its device. */
-  async function metric(deviceId: string, metricId: string, read: ReadOptions = {}) {
-    let cursor: string | undefined
-    do {
-      const page = await metrics(deviceId, cursor, read, MAX_LIMIT)
-      const found = page.data.find(({ id }) => id === metricId)
-      if (found) return found
-      cursor = page.next_cursor ?? undefined
-    } while (cursor)
-    throw new ApiError('not_found', 'There is no such metric on this device.', 404)
+  async function metricsById(ids: string[], read: ReadOptions = {}) {
+    const chunks = Array.from({ length: Math.ceil(ids.length / MAX_IDS) }, (_, index) =>
+      ids.slice(index * MAX_IDS, (index + 1) * MAX_IDS),
+    )
+    const pages = await Promise.all(
+      chunks.map((chunk) =>
+        get('/v1/metrics', { id: chunk.join(','), limit: MAX_IDS }, pageOf(metricSchema), read),
+      ),
+    )
+    return pages.flatMap(({ data }) => data)
+  }
+
+  async function metric(metricId: string, read: ReadOptions = {}) {
+    const [found] = await metricsById([metricId], read)
+    if (found) return found
+    throw new ApiError('not_found', 'There is no such metric, or none any more.', 404)
   }
 
   const windows = (metricId: string, span: TimeSpan, read: ReadOptions = {}) =>
@@ -76,24 +84,26 @@ export function createApi(options: ApiOptions) {
       return get('/v1/anomalies', params, pageOf(anomalySchema), read)
     }, read.onProgress)
 
-  return { devices, metrics, metric, windows, anomalies }
-}
-
-function urlOf(baseUrl: string, path: string, params: Params): string {
-  const query = new URLSearchParams()
-  for (const [name, value] of Object.entries(params)) {
-    if (value !== undefined) query.set(name, String(value))
+  const topAnomalies = async (span: TimeSpan, limit: number, read: ReadOptions = {}) => {
+    const page = await get('/v1/anomalies/top', { ...isoSpan(span), limit }, pageOf(topAnomalySchema), read)
+    return page.data
   }
-  return `${baseUrl}${path}?${query}`
+
+  return { devices, deviceMetrics, findMetrics, metricsById, metric, windows, anomalies, topAnomalies }
 }
 
-function parsed<T extends v.GenericSchema>(schema: T, body: unknown): v.InferOutput<T> {
-  const result = v.safeParse(schema, body)
-  if (result.success) return result.output
-  throw new ApiError('unexpected_answer', 'The API answered in a form this page does not know.')
+function accountApi({ get }: Requests) {
+  return {
+    status: (read: ReadOptions = {}) => get('/v1/status', {}, statusSchema, read),
+    /** Days as YYYY-MM-DD, both inclusive. */
+    usage: (from: string, to: string, read: ReadOptions = {}) =>
+      get('/v1/usage', { from, to }, usageSchema, read),
+    batch: (id: string, read: ReadOptions = {}) =>
+      get(`/v1/batches/${encodeURIComponent(id)}`, {}, batchSchema, read),
+  }
 }
 
-const isoSpan = ({ from, to }: TimeSpan) => ({
+export const isoSpan = ({ from, to }: TimeSpan) => ({
   from: new Date(from).toISOString(),
   to: new Date(to).toISOString(),
 })

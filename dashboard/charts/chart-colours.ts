@@ -1,6 +1,16 @@
 import { useEffect, useState } from 'preact/hooks'
 
-const NAMES = ['median', 'band', 'expected', 'anomalous', 'score', 'learning', 'grid', 'axis'] as const
+const NAMES = [
+  'median',
+  'band',
+  'expected',
+  'anomalous',
+  'score',
+  'learning',
+  'alert',
+  'grid',
+  'axis',
+] as const
 
 export type ChartColours = Record<(typeof NAMES)[number], string>
 

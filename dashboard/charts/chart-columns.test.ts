@@ -69,11 +69,30 @@ describe('isolatedIndexes()', () => {
 function windowAt(index: number): MetricWindow {
   const window_start = index * WINDOW_MS
   const window_end = window_start + WINDOW_MS
-  return { window_start, window_end, count: 1, mean: 10, std: 0, median: 10, min: 9, max: 11 }
+  return {
+    window_start,
+    window_end,
+    count: 1,
+    mean: 10,
+    std: 0,
+    median: 10,
+    mad: 0,
+    min: 9,
+    max: 11,
+    range: 2,
+  }
 }
 
 function anomalyAt(index: number, fields: Partial<Anomaly> = {}): Anomaly {
   const window_start = index * WINDOW_MS
   const window_end = window_start + WINDOW_MS
-  return { window_start, window_end, score: 0.2, state: 'ready', reasons: [], expected: null, ...fields }
+  return {
+    window_start,
+    window_end,
+    score: 0.2,
+    state: 'ready',
+    reasons: [],
+    expected: { low: null, high: null },
+    ...fields,
+  }
 }

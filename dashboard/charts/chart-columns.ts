@@ -32,8 +32,8 @@ export function chartColumns(history: HistoryEntry[]): ChartColumns {
     median: column(({ window }) => window?.median),
     min: column(({ window }) => window?.min),
     max: column(({ window }) => window?.max),
-    low: column(({ anomaly }) => anomaly?.expected?.low),
-    high: column(({ anomaly }) => anomaly?.expected?.high),
+    low: column(({ anomaly }) => anomaly?.expected.low),
+    high: column(({ anomaly }) => anomaly?.expected.high),
     anomalous: column((entry) => (isAnomalous(entry) ? entry.window?.median : null)),
     score: column(({ anomaly }) => (anomaly?.state === 'ready' ? anomaly.score : null)),
   }

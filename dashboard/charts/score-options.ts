@@ -1,16 +1,13 @@
 import type UPlot from 'uplot'
 import { SCORE_THRESHOLD } from '../score-threshold.ts'
-import type { TimeSpan } from '../time-range.ts'
 import type { ChartColumns } from './chart-columns.ts'
 import { isolatedPoints } from './isolated-points.ts'
+import { shadeSpans } from './overlay.ts'
 import { type ChartContext, sharedOptions } from './shared-options.ts'
 
 /** The scores, the threshold across them, and a shade where the metric was learning and had none. */
-export function scoreOptions(
-  context: ChartContext,
-  learning: TimeSpan[],
-): Omit<UPlot.Options, 'width' | 'height'> {
-  const { colours } = context
+export function scoreOptions(context: ChartContext): Omit<UPlot.Options, 'width' | 'height'> {
+  const { colours, overlay } = context
   const shared = sharedOptions(context)
   return {
     ...shared,
@@ -18,7 +15,7 @@ export function scoreOptions(
     scales: { ...shared.scales, y: { range: scoreRange } },
     hooks: {
       ...shared.hooks,
-      drawClear: [(plot) => shade(plot, learning, colours.learning)],
+      drawClear: [(plot) => shadeSpans(plot, overlay().learning, colours.learning)],
       draw: [(plot) => drawThreshold(plot, colours.anomalous)],
     },
   }
@@ -31,18 +28,6 @@ const scoreRange = (_plot: UPlot, _min: number | null, max: number | null): UPlo
   0,
   Math.max(SCORE_THRESHOLD * 1.5, (max ?? 0) * 1.1),
 ]
-
-function shade(plot: UPlot, spans: TimeSpan[], colour: string): void {
-  const { ctx, bbox } = plot
-  ctx.save()
-  ctx.fillStyle = colour
-  for (const { from, to } of spans) {
-    const left = Math.max(bbox.left, plot.valToPos(from / 1000, 'x', true))
-    const right = Math.min(bbox.left + bbox.width, plot.valToPos(to / 1000, 'x', true))
-    if (right > left) ctx.fillRect(left, bbox.top, right - left, bbox.height)
-  }
-  ctx.restore()
-}
 
 function drawThreshold(plot: UPlot, colour: string): void {
   const { ctx, bbox } = plot

@@ -1,17 +1,20 @@
 import type UPlot from 'uplot'
 import type { ChartColumns } from './chart-columns.ts'
 import { isolatedPoints } from './isolated-points.ts'
+import { drawAlerts } from './overlay.ts'
 import { type ChartContext, sharedOptions } from './shared-options.ts'
 
 /** Places among the series, which are drawn in their order: the expected range lies under everything. */
 const [LOW, HIGH, MIN, MAX] = [1, 2, 3, 4]
 
-/** Median, band from least to greatest value, expected range, anomalous windows marked. */
+/** Median, band from least to greatest value, expected range, anomalous windows and alerts marked. */
 export function valueOptions(context: ChartContext): Omit<UPlot.Options, 'width' | 'height'> {
-  const { colours } = context
+  const { colours, overlay } = context
+  const shared = sharedOptions(context)
   const edge: UPlot.Series = { stroke: 'transparent', points: { show: false } }
   return {
-    ...sharedOptions(context),
+    ...shared,
+    hooks: { ...shared.hooks, draw: [(plot) => drawAlerts(plot, overlay().alerts, colours.alert)] },
     series: [
       {},
       edge,

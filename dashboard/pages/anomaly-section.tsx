@@ -1,6 +1,6 @@
 import type { Anomaly } from '../api/schemas.ts'
 import type { HistoryEntry } from '../charts/history.ts'
-import { formatExpected, formatNumber } from '../format.ts'
+import { formatCount, formatExpected } from '../format.ts'
 import type { Column } from '../parts/data-table.tsx'
 import { GrowingTable } from '../parts/growing-table.tsx'
 import { ScoreText } from '../parts/score-text.tsx'
@@ -25,7 +25,7 @@ export function AnomalySection({ history, unit }: { history: HistoryEntry[]; uni
   const anomalous = scored.filter(({ score }) => score >= SCORE_THRESHOLD).reverse()
   return (
     <section aria-labelledby="anomalies">
-      <h2 id="anomalies">Anomalies{anomalous.length > 0 && ` (${formatNumber(anomalous.length)})`}</h2>
+      <h2 id="anomalies">Anomalies{anomalous.length > 0 && ` (${formatCount(anomalous.length)})`}</h2>
       <LearningNote scored={scored} />
       {anomalous.length > 0 ? (
         <GrowingTable
@@ -33,6 +33,7 @@ export function AnomalySection({ history, unit }: { history: HistoryEntry[]; uni
           columns={columnsFor(unit)}
           rows={anomalous}
           rowKey={({ window_start }) => window_start}
+          step={10}
         />
       ) : (
         <p class="card state">{emptySentence(scored)}</p>
@@ -51,12 +52,19 @@ function emptySentence(scored: Anomaly[]): string {
 function LearningNote({ scored }: { scored: Anomaly[] }) {
   const learning = scored.filter(({ state }) => state === 'learning').length
   if (learning === 0) return null
-  const still = scored.at(-1)?.state === 'learning'
+  const newest = scored.at(-1)
+  const still = newest?.state === 'learning'
   return (
     <p class="note">
       <span class="pill learning">learning</span>{' '}
       {still ? 'This metric is still learning what is normal' : 'This metric was learning at first'}:{' '}
-      {formatNumber(learning)} of {formatNumber(scored.length)} windows here have no score.
+      {formatCount(learning)} of {formatCount(scored.length)} windows here have no score.
+      {still && newest.ready_at != null && (
+        <>
+          {' '}
+          It will be ready at about <TimeText time={newest.ready_at} />.
+        </>
+      )}
     </p>
   )
 }

@@ -1,12 +1,15 @@
 import { useApi } from '../api/api-context.ts'
 import type { Metric } from '../api/schemas.ts'
+import { useDebounced } from '../api/use-debounced.ts'
 import { usePages } from '../api/use-pages.ts'
 import type { Column } from '../parts/data-table.tsx'
 import { PageHeader } from '../parts/page-header.tsx'
 import { PagedTable } from '../parts/paged-table.tsx'
 import { ScoreText } from '../parts/score-text.tsx'
+import { SearchBox } from '../parts/search-box.tsx'
 import { TimeText } from '../parts/time-text.tsx'
-import { devicesHref, metricHref } from '../route.ts'
+import { deviceHref, devicesHref, metricHref } from '../route.ts'
+import { replaceRoute } from '../use-route.ts'
 
 const columns: Column<Metric>[] = [
   {
@@ -23,9 +26,12 @@ const columns: Column<Metric>[] = [
 ]
 
 /** The metrics of one device. */
-export function DevicePage({ deviceId }: { deviceId: string }) {
+export function DevicePage({ deviceId, search }: { deviceId: string; search: string }) {
   const api = useApi()
-  const pages = usePages(deviceId, (cursor, read) => api.metrics(deviceId, cursor, read))
+  const sought = useDebounced(search.trim())
+  const pages = usePages(`${deviceId} ${sought}`, (cursor, read) =>
+    api.deviceMetrics(deviceId, sought, cursor, read),
+  )
   const empty = pages.rows.length === 0 && !pages.busy && !pages.error
   return (
     <>
@@ -33,9 +39,16 @@ export function DevicePage({ deviceId }: { deviceId: string }) {
         title={pages.rows[0]?.device ?? 'Device'}
         crumbs={[{ label: 'Devices', href: devicesHref() }]}
       />
+      <SearchBox
+        label="Search metrics"
+        value={search}
+        onInput={(text) => replaceRoute(deviceHref(deviceId, text))}
+      />
       {/* A device that does not exist looks the same: the API does not tell the two apart. */}
       {empty ? (
-        <p class="card state">There are no metrics here.</p>
+        <p class="card state" role="status">
+          {sought === '' ? 'There are no metrics here.' : `No metric has “${sought}” in its name.`}
+        </p>
       ) : (
         <PagedTable caption="Metrics" columns={columns} pages={pages} rowKey={({ id }) => id} />
       )}

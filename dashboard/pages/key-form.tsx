@@ -68,7 +68,7 @@ async function faultOf(key: string): Promise<string | undefined> {
     onKeyRefused: () => {},
   })
   try {
-    await api.devices(undefined, {}, 1)
+    await api.devices({}, undefined, {}, 1)
     return undefined
   } catch (error) {
     if (!(error instanceof ApiError)) throw error

@@ -1,48 +1,82 @@
 import { useApi } from '../api/api-context.ts'
 import type { Metric } from '../api/schemas.ts'
+import { useLive } from '../api/use-live.ts'
 import { useResource } from '../api/use-resource.ts'
-import { historyOf } from '../charts/history.ts'
 import { MetricCharts } from '../charts/metric-charts.tsx'
-import { ErrorNote, Loading } from '../parts/states.tsx'
+import { Loaded } from '../parts/states.tsx'
 import { TimeText } from '../parts/time-text.tsx'
-import { metricHref } from '../route.ts'
-import { type RangeName, rangeOf, rangeReaching, spanOf } from '../time-range.ts'
+import { type MetricRoute, metricHref, parseRoute } from '../route.ts'
+import { isMoving, periodLabel, rangeReaching } from '../time-range.ts'
+import { replaceRoute } from '../use-route.ts'
 import { AnomalySection } from './anomaly-section.tsx'
+import { type MetricHistory as History, loadHistory } from './load-history.ts'
+import { MetricAlerts } from './metric-alerts.tsx'
 import { WindowSection } from './window-section.tsx'
 
-/** What happened to a metric over a range: loaded whole, then drawn and listed. */
-export function MetricHistory({ metric, range }: { metric: Metric; range: RangeName }) {
-  const api = useApi()
-  const { resource, reload } = useResource(`${metric.id} ${range}`, async (read) => {
-    const span = spanOf(range, Date.now())
-    const [windows, anomalies] = await Promise.all([
-      api.windows(metric.id, span, read),
-      // The windows alone count as progress: two counters would jump to and fro.
-      api.anomalies(metric.id, span, { ...read, onProgress: () => {} }),
-    ])
-    return { span, history: historyOf(windows, anomalies) }
-  })
+const REFRESH_MS = 30_000
+const SETTLED_MS = 250
 
-  if (resource.state === 'loading') return <Loading progress={resource.progress} />
-  if (resource.state === 'error') return <ErrorNote error={resource.error} retry={reload} />
-  const { span, history } = resource.value
-  if (history.length === 0) return <EmptyRange metric={metric} range={range} now={span.to} />
+export interface MetricHistoryProps {
+  metric: Metric
+  route: MetricRoute
+  onRefresh: () => void
+}
+
+/** What happened to a metric over a period: loaded whole, then drawn and listed; of a range that moves on, kept up. */
+export function MetricHistory({ metric, route, onRefresh }: MetricHistoryProps) {
+  const api = useApi()
+  const { period } = route
+  const key = `${metric.id} ${JSON.stringify(period)}`
+  const { resource, reload, refresh } = useResource(key, (read, previous?: History) =>
+    loadHistory(api, { metricId: metric.id, period, now: Date.now() }, read, previous),
+  )
+  const refreshAll = () => {
+    refresh()
+    onRefresh()
+  }
+  useLive(refreshAll, REFRESH_MS, isMoving(period))
   return (
-    <>
-      <MetricCharts history={history} span={span} unit={metric.unit} />
-      <AnomalySection history={history} unit={metric.unit} />
-      <WindowSection history={history} unit={metric.unit} />
-    </>
+    <Loaded resource={resource} reload={reload}>
+      {({ span, history, alerts }) =>
+        history.length === 0 ? (
+          <EmptyPeriod metric={metric} route={route} now={Date.now()} />
+        ) : (
+          <>
+            <MetricCharts
+              key={key}
+              {...{ history, alerts, span }}
+              unit={metric.unit}
+              zoom={route.zoom}
+              onZoom={rememberZoom}
+            />
+            <AnomalySection history={history} unit={metric.unit} />
+            <MetricAlerts alerts={alerts} />
+            <WindowSection history={history} metric={metric} route={route} />
+          </>
+        )
+      }
+    </Loaded>
   )
 }
 
-function EmptyRange({ metric, range, now }: { metric: Metric; range: RangeName; now: number }) {
+let settling: ReturnType<typeof setTimeout> | undefined
+
+/** Puts a zoom into the link once the charts have come to rest, if their page is still shown. */
+function rememberZoom(zoom: MetricRoute['zoom']): void {
+  clearTimeout(settling)
+  settling = setTimeout(() => {
+    const route = parseRoute(location.hash)
+    if (route.page === 'metric') replaceRoute(metricHref(route.deviceId, route.metricId, { ...route, zoom }))
+  }, SETTLED_MS)
+}
+
+function EmptyPeriod({ metric, route, now }: { metric: Metric; route: MetricRoute; now: number }) {
   const { last_ts } = metric
   const reaching = last_ts === null ? undefined : rangeReaching(last_ts, now)
   return (
     <div class="card state">
       <p>
-        There is no window in the last {rangeOf(range).label}.{' '}
+        There is no window in {periodLabel(route.period)}.{' '}
         {last_ts !== null && (
           <>
             The last value is of <TimeText time={last_ts} />. A window shows a few minutes after it has
@@ -50,8 +84,10 @@ function EmptyRange({ metric, range, now }: { metric: Metric; range: RangeName; 
           </>
         )}
       </p>
-      {reaching && reaching !== range && (
-        <a href={metricHref(metric.device_id, metric.id, reaching)}>Show {rangeOf(reaching).label}</a>
+      {reaching && reaching !== route.period && (
+        <a href={metricHref(metric.device_id, metric.id, { period: reaching })}>
+          Show {periodLabel(reaching)}
+        </a>
       )}
     </div>
   )

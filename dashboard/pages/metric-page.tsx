@@ -1,24 +1,19 @@
 import { useApi } from '../api/api-context.ts'
+import type { Metric } from '../api/schemas.ts'
 import { useResource } from '../api/use-resource.ts'
 import { PageHeader } from '../parts/page-header.tsx'
-import { RangePicker } from '../parts/range-picker.tsx'
+import { PeriodPicker } from '../parts/period-picker.tsx'
 import { ScoreText } from '../parts/score-text.tsx'
-import { ErrorNote, Loading } from '../parts/states.tsx'
+import { Loaded } from '../parts/states.tsx'
 import { TimeText } from '../parts/time-text.tsx'
-import { deviceHref, devicesHref } from '../route.ts'
-import type { RangeName } from '../time-range.ts'
+import { deviceHref, devicesHref, type MetricRoute, metricHref, newRuleHref } from '../route.ts'
 import { MetricHistory } from './metric-history.tsx'
 
-export interface MetricPageProps {
-  deviceId: string
-  metricId: string
-  range: RangeName
-}
-
 /** One metric: what it measured, how anomalous that was, and when. */
-export function MetricPage({ deviceId, metricId, range }: MetricPageProps) {
+export function MetricPage({ route }: { route: MetricRoute }) {
+  const { deviceId, metricId, period } = route
   const api = useApi()
-  const { resource, reload } = useResource(metricId, (read) => api.metric(deviceId, metricId, read))
+  const { resource, reload, refresh } = useResource(metricId, (read) => api.metric(metricId, read))
   const metric = resource.state === 'ready' ? resource.value : undefined
   const crumbs = [
     { label: 'Devices', href: devicesHref() },
@@ -27,37 +22,48 @@ export function MetricPage({ deviceId, metricId, range }: MetricPageProps) {
   return (
     <>
       <PageHeader title={metric?.name ?? 'Metric'} crumbs={crumbs}>
-        {metric && (
-          <dl class="facts">
-            <div>
-              <dt>Unit</dt>
-              <dd>
-                <bdi>{metric.unit ?? '–'}</bdi>
-              </dd>
-            </div>
-            <div>
-              <dt>Last value</dt>
-              <dd>
-                <TimeText time={metric.last_ts} />
-              </dd>
-            </div>
-            <div>
-              <dt>Last score</dt>
-              <dd>
-                <ScoreText score={metric.last_score} />
-              </dd>
-            </div>
-          </dl>
-        )}
+        {metric && <Facts metric={metric} />}
       </PageHeader>
-      {resource.state === 'loading' && <Loading />}
-      {resource.state === 'error' && <ErrorNote error={resource.error} retry={reload} />}
-      {metric && (
-        <>
-          <RangePicker deviceId={deviceId} metricId={metricId} range={range} />
-          <MetricHistory metric={metric} range={range} />
-        </>
-      )}
+      <Loaded resource={resource} reload={reload}>
+        {(metric) => (
+          <>
+            <PeriodPicker
+              period={period}
+              hrefOf={(period) => metricHref(deviceId, metricId, { period, table: route.table })}
+            />
+            <MetricHistory metric={metric} route={route} onRefresh={refresh} />
+          </>
+        )}
+      </Loaded>
     </>
   )
 }
+
+const Facts = ({ metric: { id, unit, last_ts, last_score } }: { metric: Metric }) => (
+  <dl class="facts">
+    <div>
+      <dt>Unit</dt>
+      <dd>
+        <bdi>{unit ?? '–'}</bdi>
+      </dd>
+    </div>
+    <div>
+      <dt>Last value</dt>
+      <dd>
+        <TimeText time={last_ts} />
+      </dd>
+    </div>
+    <div>
+      <dt>Last score</dt>
+      <dd>
+        <ScoreText score={last_score} />
+      </dd>
+    </div>
+    <div>
+      <dt>Alerts</dt>
+      <dd>
+        <a href={newRuleHref(id)}>New rule</a>
+      </dd>
+    </div>
+  </dl>
+)

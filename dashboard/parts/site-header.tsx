@@ -1,17 +1,44 @@
-import { devicesHref } from '../route.ts'
+import {
+  alertsHref,
+  batchesHref,
+  devicesHref,
+  overviewHref,
+  type Route,
+  usageHref,
+  webhooksHref,
+} from '../route.ts'
 
-/** Shown on every page; `signOut` only while a key is in use. */
-export function SiteHeader({ signOut }: { signOut: (() => void) | undefined }) {
+const AREAS: { label: string; href: string; pages: Route['page'][] }[] = [
+  { label: 'Overview', href: overviewHref(), pages: ['overview'] },
+  { label: 'Devices', href: devicesHref(), pages: ['devices', 'device', 'metric'] },
+  { label: 'Alerts', href: alertsHref(), pages: ['alerts', 'rule'] },
+  { label: 'Webhooks', href: webhooksHref(), pages: ['webhooks', 'webhook'] },
+  { label: 'Usage', href: usageHref(), pages: ['usage'] },
+  { label: 'Batches', href: batchesHref(), pages: ['batches'] },
+]
+
+export interface SiteHeaderProps {
+  page: Route['page']
+  /** Only while a key is in use. */
+  signOut: (() => void) | undefined
+}
+
+/** Shown on every page. */
+export function SiteHeader({ page, signOut }: SiteHeaderProps) {
   return (
     <header class="site-header">
-      <a class="wordmark" href={devicesHref()}>
+      <a class="wordmark" href={overviewHref()}>
         <img src="/favicon.svg" alt="" width="24" height="24" />
         EdgePulse
       </a>
       {signOut && (
         <>
           <nav class="site-nav" aria-label="Main">
-            <a href={devicesHref()}>Devices</a>
+            {AREAS.map(({ label, href, pages }) => (
+              <a key={label} href={href} aria-current={pages.includes(page) ? 'page' : undefined}>
+                {label}
+              </a>
+            ))}
           </nav>
           <button type="button" class="quiet" onClick={signOut}>
             Sign out

@@ -1,6 +1,7 @@
 import { runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { CUT, raise, type SqlRequest } from '../../worker/testing/postgres-faults.ts'
 import { TenantControl } from '../tenant-control.ts'
 import { TenantShard } from '../tenant-shard.ts'
 
@@ -15,8 +16,8 @@ export type Mishap = (typeof MISHAPS)[number]
 
 export interface Effect {
   name: string
-  /** A statement of an object, a change of its memory, anything else it does, or what is done outside of objects. */
-  place: 'statement' | 'memory' | 'object' | 'outside'
+  /** A statement of an object, a change of its memory, anything else it does, or what is done outside; one of Postgres. */
+  place: 'statement' | 'memory' | 'object' | 'outside' | 'postgres'
 }
 
 export interface Fault {
@@ -52,6 +53,7 @@ export function faultsOf(effects: Effect[], thorough: boolean): Fault[] {
     const [before, after] = [effects[at - 1]?.place, effects[at + 1]?.place]
     const amid = !thorough && before === 'statement' && after === 'statement'
     const mishaps = MISHAPS.filter((mishap) => {
+      if (place === 'postgres') return !mishap.endsWith('a death')
       if (place !== 'statement') return place === 'object' || mishap !== 'comes before a death'
       return mishap === 'fails'
         ? !(amid && name.startsWith('select'))
@@ -98,9 +100,24 @@ async function effect(name: string, work: () => unknown): Promise<unknown> {
 
 function statement(text: string, run: () => unknown): unknown {
   if (home.getStore() === undefined) return run() // an object that is being built reads its storage
+  return step(verbAndTable(text), 'statement', run)
+}
+
+function verbAndTable(text: string): string {
   const [verb] = text.trim().split(' ')
   const [, table] = /\b(?:into|from|update)\s+(\w+)/.exec(text) ?? []
-  return step(`${verb} ${table}`, 'statement', run)
+  return `${verb} ${table}`
+}
+
+/** A transaction goes to Postgres as one request; each of its statements can fail there, or lose the connection. */
+function transaction(init: { body: string }, run: (init: { body: string }) => unknown): unknown {
+  const request: SqlRequest = JSON.parse(init.body)
+  const queries = request.queries?.flatMap((query) => {
+    const mishap = note(`sql ${verbAndTable(query.query)}`, 'postgres')
+    if (mishap === 'fails') return [raise('40001'), query]
+    return mishap === 'is not heard of' ? [query, CUT] : [query]
+  })
+  return effect('postgres', () => run({ ...init, body: JSON.stringify({ ...request, queries }) }))
 }
 
 /** A change of an object's memory: it can fail, half done or not. */
@@ -178,7 +195,9 @@ export function watchEffects(state: DurableObjectState, platform: Platform): voi
     statement(args[0], run),
   )
   watchBindings(platform)
-  around(globalThis, 'fetch', ({ run }) => effect('postgres', run))
+  around<object, [string, { body: string }]>(globalThis, 'fetch', ({ args: [url, init], run }) =>
+    transaction(init, (instead) => run(url, instead)),
+  )
   around(Date, 'now', () => platform.now())
 }
 

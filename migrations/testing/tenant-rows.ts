@@ -74,6 +74,7 @@ const STATEMENTS = [
   `insert into usage_daily (tenant_id, day, batches) values (${OF_TENANT}, current_date, 1)`,
   `insert into dead_letters (tenant_id, body, reason) values (${OF_TENANT}, jsonb_build_object('of', ${OF_TENANT}), 'no')`,
   `insert into due_metrics (tenant_id, metric_id) values (${OF_METRIC})`,
+  `insert into corrected_windows (tenant_id, metric_id, window_start) values (${OF_METRIC}, '${AT}')`,
   `insert into models (tenant_id, metric_id, id, path, sha256, trained_until)
    values (${OF_METRIC}, {modelId}, 'm.json', '', '${AT}')`,
   `insert into anomaly_scores (tenant_id, metric_id, window_start, window_end, score, onset_score, state, scored_at)
@@ -83,8 +84,8 @@ const STATEMENTS = [
    values (${OF_TENANT}, {eventId}, {ruleId}, {metricId}, '${END}', 1.5, 1, 'open', '${END}')`,
   `insert into alert_cursors (tenant_id, rule_id, metric_id, last_window_end)
    values (${OF_TENANT}, {ruleId}, {metricId}, '${AT}')`,
-  `insert into webhook_endpoints (tenant_id, id, url, secret)
-   values (${OF_TENANT}, {webhookId}, 'https://hooks.example.com/', 'sealed')`,
+  `insert into webhook_endpoints (tenant_id, id, url, secret, failing_since)
+   values (${OF_TENANT}, {webhookId}, 'https://hooks.example.com/', 'sealed', now())`,
   `insert into webhook_deliveries (tenant_id, id, webhook_id, event_key, type, body, next_attempt_at)
    values (${OF_TENANT}, {deliveryId}, {webhookId}, 'k', 'webhook.test', '{}', now())`,
   `insert into replayed_manifests (tenant_id, scope, manifest) values (${OF_TENANT}, 's', 'm')`,

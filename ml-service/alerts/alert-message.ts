@@ -1,16 +1,12 @@
 import type { Series } from '../metric-lookup.ts'
+import type { WebhookMessage } from '../webhooks/enqueue-deliveries.ts'
 import type { AlertEvent } from './alerts-sql.ts'
 
-export interface AlertMessage {
-  /** One delivery per endpoint and key. */
-  eventKey: string
-  type: 'alert.opened' | 'alert.resolved'
-  /** Exactly the bytes to sign and send. */
-  body: string
-}
-
-/** What webhooks say of an event: the event as GET /v1/alerts gives it, and what a reader wants beside it. */
-export function alertMessage(event: AlertEvent, series: Series, sequence: number, now: number): AlertMessage {
+/**
+ * What webhooks say of an event: the event as GET /v1/alerts gives it, and what a reader wants beside it. Made of
+ * the event alone, so that it comes out the same whenever its windows are scored.
+ */
+export function alertMessage(event: AlertEvent, series: Series, sequence: number): WebhookMessage {
   const opened = event.state === 'open'
   const type = opened ? 'alert.opened' : 'alert.resolved'
   const data = {
@@ -24,15 +20,19 @@ export function alertMessage(event: AlertEvent, series: Series, sequence: number
     opened_at: iso(event.openedAt),
     resolved_at: iso(event.resolvedAt),
     data_missing_since: iso(event.dataMissingSince),
+    acknowledged_at: iso(event.acknowledgedAt),
+    acknowledgement_note: event.acknowledgementNote,
     device: series.device,
     metric: series.metric,
     reasons: event.reasons,
     sequence,
   }
+  const timestamp = iso(event.resolvedAt ?? event.openedAt)
   return {
     eventKey: `${event.id}:${opened ? 'opened' : 'resolved'}`,
     type,
-    body: JSON.stringify({ type, timestamp: iso(now), data }),
+    body: JSON.stringify({ type, timestamp, data }),
+    order: { alertId: event.id, sequence },
   }
 }
 

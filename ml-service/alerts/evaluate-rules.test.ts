@@ -1,18 +1,20 @@
-import pg from 'pg'
+import type pg from 'pg'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
-import { inTransaction } from '../database.ts'
+import { inTransaction, openPool, scopedDatabase } from '../database.ts'
 import type { Series } from '../metric-lookup.ts'
 import { scoreSeries } from '../score/score-series.ts'
-import { addEndpoint, addRule } from '../test/seed-alerting.ts'
-import { type Point, type SeededTenant, seedTenant } from '../test/seed-tenant.ts'
-import { steadyPoints, WINDOW } from '../test/synthetic.ts'
+import { addEndpoint, addRule } from '../testing/seed-alerting.ts'
+import { type Point, type SeededTenant, seedTenant } from '../testing/seed-tenant.ts'
+import { steadyPoints, WINDOW } from '../testing/synthetic.ts'
 import { openArtefactStore } from '../train/artefact-store.ts'
+import { updateDataMissing } from './alerts-sql.ts'
+import { startEvaluation } from './evaluate-rules.ts'
 
 const START = Date.UTC(2026, 0, 1)
 
 let pool: pg.Pool
 beforeAll(() => {
-  pool = new pg.Pool({ connectionString: inject('databaseUrl'), max: 4 })
+  pool = openPool(inject('databaseUrl'))
 })
 afterAll(() => pool.end())
 
@@ -37,6 +39,9 @@ async function deliveriesOf({ tenantId }: Series) {
   )
   return rows
 }
+
+const lookForGap = (series: Series, now: number) =>
+  updateDataMissing(scopedDatabase(pool, series), { ...series, metricIds: [series.metricId] }, now)
 
 /** 200 windows, of which those from 180 to 182 stand out. */
 const failure = (i: number, value: number) => (i >= 180 && i < 183 ? value + 40 : value)
@@ -73,7 +78,7 @@ it('stores one event for an episode and hands one message per endpoint over when
   expect(new Set(deliveries.map((row) => row.webhook_id))).toEqual(new Set(endpoints.map(({ id }) => id)))
   expect(JSON.parse(deliveries[0].body)).toEqual({
     type: 'alert.opened',
-    timestamp: new Date(NOW).toISOString(),
+    timestamp: new Date(endOf(180)).toISOString(),
     data: {
       id: event.id,
       rule_id: ruleId,
@@ -85,6 +90,8 @@ it('stores one event for an episode and hands one message per endpoint over when
       opened_at: new Date(endOf(180)).toISOString(),
       resolved_at: null,
       data_missing_since: null,
+      acknowledged_at: null,
+      acknowledgement_note: null,
       device: 'plant/line-1',
       metric: 'temperature',
       reasons: event.reasons,
@@ -147,4 +154,153 @@ it('heeds only enabled rules for the metric or for all', async () => {
   const rules = (await eventsOf(series)).map((event) => event.rule_id)
   expect(new Set(rules)).toEqual(new Set([mine, all]))
   expect(rules).toHaveLength(2)
+})
+
+it('tells that an alert is over to who was told that it opened, however late, and to nobody else', async () => {
+  const failing = (i: number, value: number) => (i >= 195 ? value + 40 : value)
+  const { tenant, series } = await seeded(steadyPoints(START, 205, { change: failing }).slice(0, 200))
+  await addRule(pool, tenant.tenantId)
+  await addRule(pool, tenant.tenantId, { maxAgeSeconds: 0 })
+  await addEndpoint(pool, tenant.tenantId, 'https://a.example/')
+  await score(tenant, series, NOW)
+  expect((await eventsOf(series)).map(({ announced }) => announced).sort()).toEqual([false, true])
+  await tenant.write(series, steadyPoints(endOf(199), 5))
+  await score(tenant, series, NOW + 3 * 86_400_000)
+  expect((await eventsOf(series)).map(({ state }) => state)).toEqual(['resolved', 'resolved'])
+  expect((await deliveriesOf(series)).map(({ type }) => type)).toEqual(['alert.opened', 'alert.resolved'])
+})
+
+it('keeps an alert open over a gap, tells since when data is missing, and neither once it is back', async () => {
+  const failing = (i: number, value: number) => (i >= 195 ? value + 40 : value)
+  const { tenant, series } = await seeded(steadyPoints(START, 200, { change: failing }))
+  const ruleId = await addRule(pool, tenant.tenantId)
+  await addEndpoint(pool, tenant.tenantId, 'https://a.example/')
+  await score(tenant, series, NOW)
+  const missingSince = async () => {
+    const [event, ...others] = await eventsOf(series)
+    expect([others, event.state, event.rule_id]).toEqual([[], 'open', ruleId])
+    return event.data_missing_since?.getTime()
+  }
+  const quarter = 3 * WINDOW
+  await lookForGap(series, endOf(199) + quarter)
+  expect(await missingSince()).toBeUndefined()
+  await lookForGap(series, endOf(199) + quarter + 1)
+  expect(await missingSince()).toBe(endOf(199))
+  await lookForGap(series, endOf(199) + 86_400_000)
+  expect(await missingSince()).toBe(endOf(199))
+  await tenant.write(series, [[endOf(299), 110]])
+  await score(tenant, series, endOf(300))
+  expect(await missingSince()).toBeUndefined()
+  expect(await deliveriesOf(series)).toHaveLength(1)
+})
+
+it('waits for three times the pace of a slow metric, and for what has come but is not scored yet', async () => {
+  const hourly = steadyPoints(START, 200, { change: (i, value) => (i >= 195 ? value + 40 : value) }).map(
+    ([, value], i): Point => [START + i * 3600_000, value],
+  )
+  const { tenant, series } = await seeded(hourly)
+  await addRule(pool, tenant.tenantId)
+  const last = START + 199 * 3600_000 + WINDOW
+  await score(tenant, series, last)
+  const missing = async (now: number) => {
+    await lookForGap(series, now)
+    return (await eventsOf(series))[0].data_missing_since?.getTime()
+  }
+  expect(await missing(last + 3 * 3600_000)).toBeUndefined()
+  expect(await missing(last + 3 * 3600_000 + 1)).toBe(last)
+  await pool.query('update metrics set last_ts = $2 where tenant_id = $1', [
+    tenant.tenantId,
+    new Date(last + 2 * 3600_000),
+  ])
+  expect(await missing(last + 3 * 3600_000 + 1)).toBeUndefined()
+})
+
+it('heeds which way and how far a metric left what was expected', async () => {
+  const points = steadyPoints(START, 220, {
+    change: (i, value) => (i === 180 ? value + 40 : i === 200 ? value - 20 : value),
+  })
+  const { tenant, series } = await seeded(points)
+  const named = {
+    above: await addRule(pool, tenant.tenantId, { direction: 'above' }),
+    below: await addRule(pool, tenant.tenantId, { direction: 'below' }),
+    far: await addRule(pool, tenant.tenantId, { minDeviation: 30 }),
+    tooFar: await addRule(pool, tenant.tenantId, { minDeviation: 50 }),
+  }
+  await score(tenant, series, endOf(220))
+  const opened = (await eventsOf(series)).map((event) => [event.rule_id, event.opened_at.getTime()])
+  expect(opened).toHaveLength(3)
+  expect(Object.fromEntries(opened)).toEqual({
+    [named.above]: endOf(180),
+    [named.below]: endOf(200),
+    [named.far]: endOf(180),
+  })
+})
+
+it('opens and resolves once when scorers race, with windows being revised in between', async () => {
+  const { tenant, series } = await seeded()
+  await addRule(pool, tenant.tenantId)
+  await addEndpoint(pool, tenant.tenantId, 'https://a.example/')
+  const tally = { opened: 0, resolved: 0 }
+  for (const round of [0, 1, 2]) {
+    const scorers = await Promise.all([0, 1, 2].map((i) => score(tenant, series, NOW + i)))
+    for (const { opened, resolved } of scorers) {
+      tally.opened += opened
+      tally.resolved += resolved
+    }
+    await tenant.write(series, [[START + (178 + 2 * round) * WINDOW + 9, 999]], { shard: 1 + round })
+  }
+  expect(tally).toEqual({ opened: 1, resolved: 1 })
+  expect(await eventsOf(series)).toHaveLength(1)
+  const told = (await deliveriesOf(series)).map(({ type, sequence }) => [type, sequence])
+  expect(told).toEqual([
+    ['alert.opened', 1],
+    ['alert.resolved', 2],
+  ])
+})
+
+it('holds the cursors of its rules, so that who evaluates beside it waits and finds the windows judged', async () => {
+  const { tenant, series } = await seeded([])
+  await addRule(pool, tenant.tenantId)
+  const evaluate = (i: number, score: number) =>
+    inTransaction(pool, series, async (db) => {
+      const metrics = [{ series, scoredUntil: Number.NEGATIVE_INFINITY }]
+      const rules = await startEvaluation(db, series.tenantId, metrics, NOW)
+      const tally = await rules.judge(series, [
+        {
+          ...{ windowStart: endOf(i - 1), windowEnd: endOf(i), state: 'ready', score, onsetScore: 0 },
+          ...{
+            reasons: [],
+            expected: undefined,
+            lessons: [],
+            novelty: 0,
+            direction: undefined,
+            deviation: undefined,
+          },
+        },
+      ])
+      await rules.finish()
+      return tally
+    })
+  await evaluate(0, 0) // the cursor exists: no insert makes the others wait
+  const opened = await Promise.all([evaluate(1, 2), evaluate(1, 2), evaluate(1, 2)])
+  expect(opened.map((tally) => tally.opened).sort()).toEqual([0, 0, 1])
+  const resolved = await Promise.all([evaluate(2, 0), evaluate(2, 0)])
+  expect(resolved.map((tally) => tally.resolved).sort()).toEqual([0, 1])
+  expect(await eventsOf(series)).toHaveLength(1)
+})
+
+it('loses nothing and repeats nothing when a scorer dies after it has judged', async () => {
+  const { tenant, series } = await seeded()
+  await addRule(pool, tenant.tenantId)
+  await addEndpoint(pool, tenant.tenantId, 'https://a.example/')
+  const store = openArtefactStore(tenant.modelDir)
+  const dying = inTransaction(pool, series, async (db) => {
+    const { summary } = await scoreSeries(db, { store, now: NOW }, series)
+    expect(summary).toMatchObject({ opened: 1, resolved: 1 })
+    await db.query('select pg_terminate_backend(pg_backend_pid())')
+  })
+  await expect(dying).rejects.toThrow()
+  expect([await eventsOf(series), await deliveriesOf(series)]).toEqual([[], []])
+  expect(await score(tenant, series, NOW)).toMatchObject({ opened: 1, resolved: 1 })
+  expect([(await eventsOf(series)).length, (await deliveriesOf(series)).length]).toEqual([1, 2])
 })

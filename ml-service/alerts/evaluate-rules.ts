@@ -9,53 +9,78 @@ import {
   lockCursors,
   resolveEvent,
   selectRules,
-  updateCursor,
+  updateCursors,
+  updateDataMissing,
 } from './alerts-sql.ts'
-import { type AlertCursor, type AlertEffect, type AlertRule, judgeAlert } from './judge-alert.ts'
+import type { Deviation } from './deviation.ts'
+import { type AlertEffect, type AlertRule, judgeAlert } from './judge-alert.ts'
 
-/** Older windows store their event but tell nobody: a replay or backfill floods no receiver. */
-const MAX_AGE_MS = 24 * 3600_000
-
-/** The rules of one metric while a run scores it; their cursors are locked until the transaction ends. */
-export interface RuleEvaluation {
-  /** Judges newly scored windows, oldest first. */
-  judge(verdicts: Verdict[]): Promise<void>
-  /** Stores how far the rules came; returns how many alerts opened and resolved. */
-  finish(): Promise<{ opened: number; resolved: number }>
+/** A scored window and how far it lies from what was expected. */
+export interface JudgedWindow extends Verdict {
+  deviation: Deviation | undefined
 }
 
-/** `scoredUntil` ends the newest window scored before this run: there rules start that are new to the metric. */
+/** The rules of some metrics while a run scores them; their cursors are locked until the transaction ends. */
+export interface RuleEvaluation {
+  /** Judges newly scored windows of a metric, oldest first; returns how many alerts opened and resolved. */
+  judge(series: Series, windows: JudgedWindow[]): Promise<Tally>
+  /** Stores how far the rules came. */
+  finish(): Promise<void>
+}
+
+interface Tally {
+  opened: number
+  resolved: number
+}
+
+/**
+ * The rules of metrics of one tenant. `scoredUntil` ends the newest window of a metric that was scored before
+ * this run: there rules start that are new to it.
+ */
 export async function startEvaluation(
   db: Database,
-  series: Series,
-  scoredUntil: number,
+  tenantId: string,
+  metrics: { series: Series; scoredUntil: number }[],
   now: number,
 ): Promise<RuleEvaluation> {
-  const rules = await selectRules(db, series)
-  const ruleIds = rules.map((rule) => rule.id)
-  const cursors =
-    rules.length > 0 ? await lockCursors(db, series, ruleIds, scoredUntil) : new Map<string, AlertCursor>()
-  const tally = { opened: 0, resolved: 0 }
+  const rules = await selectRules(db, tenantId)
+  const rulesOf = ({ metricId }: Series) =>
+    rules.filter((rule) => rule.metricId === null || rule.metricId === metricId)
+  const keys = metrics.flatMap(({ series, scoredUntil }) =>
+    rulesOf(series).map(({ id }) => ({ ruleId: id, metricId: series.metricId, start: scoredUntil })),
+  )
+  const found = keys.length > 0 ? await lockCursors(db, tenantId, keys) : []
+  const cursors = new Map(found.map((cursor) => [`${cursor.ruleId}/${cursor.metricId}`, cursor]))
 
-  async function judgeOne(rule: AlertRule, verdict: Verdict): Promise<void> {
-    const before = cursors.get(rule.id)
-    if (before === undefined) return // deleted meanwhile
-    const { cursor, effect } = judgeAlert(before, { ...rule, metricId: series.metricId }, verdict)
-    cursors.set(rule.id, cursor)
-    if (effect === undefined) return
-    tally[effect.kind === 'open' ? 'opened' : 'resolved'] += 1
-    await carryOut(db, series, { rule, verdict, effect, now })
+  async function judgeOne(rule: AlertRule, series: Series, window: JudgedWindow): Promise<AlertEffect> {
+    const { metricId } = series
+    const key = `${rule.id}/${metricId}`
+    const before = cursors.get(key)
+    if (before === undefined) return undefined // deleted meanwhile
+    const { cursor, effect } = judgeAlert(before, { ...rule, metricId }, window)
+    cursors.set(key, { ...cursor, ruleId: rule.id, metricId })
+    if (effect !== undefined) await carryOut(db, series, { rule, window, effect, now })
+    return effect
   }
 
   return {
-    judge: async (verdicts) => {
-      for (const verdict of verdicts) for (const rule of rules) await judgeOne(rule, verdict)
-    },
-    finish: async () => {
-      for (const [ruleId, cursor] of cursors) {
-        if (Number.isFinite(cursor.lastWindowEnd)) await updateCursor(db, series, ruleId, cursor)
+    judge: async (series, windows) => {
+      const tally = { opened: 0, resolved: 0 }
+      const watching = rulesOf(series)
+      for (const window of watching.length > 0 ? windows : []) {
+        for (const rule of watching) {
+          const effect = await judgeOne(rule, series, window)
+          if (effect !== undefined) tally[effect.kind === 'open' ? 'opened' : 'resolved'] += 1
+        }
       }
       return tally
+    },
+    finish: async () => {
+      const moved = [...cursors.values()].filter(({ lastWindowEnd }) => Number.isFinite(lastWindowEnd))
+      if (moved.length > 0) await updateCursors(db, tenantId, moved)
+      const open = moved.filter(({ openEventId }) => openEventId !== undefined)
+      const metricIds = open.map(({ metricId }) => metricId)
+      if (open.length > 0) await updateDataMissing(db, { tenantId, metricIds }, now)
     },
   }
 }
@@ -63,31 +88,42 @@ export async function startEvaluation(
 async function carryOut(
   db: Database,
   series: Series,
-  judged: { rule: AlertRule; verdict: Verdict; effect: NonNullable<AlertEffect>; now: number },
+  judged: { rule: AlertRule; window: JudgedWindow; effect: NonNullable<AlertEffect>; now: number },
 ): Promise<void> {
-  const { rule, verdict, effect, now } = judged
+  const { rule, window, effect, now } = judged
   let event: AlertEvent | undefined
   if (effect.kind === 'open') {
-    event = openedEvent(rule, series, verdict, effect.eventId)
+    event = openedEvent(rule, series, window, { id: effect.eventId, now })
     await insertEvent(db, series.tenantId, event)
   } else {
-    event = await resolveEvent(db, series.tenantId, effect.eventId, verdict.windowEnd)
+    event = await resolveEvent(db, series.tenantId, effect.eventId, window.windowEnd)
   }
-  if (event === undefined || verdict.windowEnd < now - MAX_AGE_MS) return
-  await enqueueDeliveries(db, series.tenantId, alertMessage(event, series, effect.sequence, now), now)
+  if (!event?.announced) return
+  await enqueueDeliveries(db, series.tenantId, alertMessage(event, series, effect.sequence), now)
 }
 
-/** An alert opens at the end of the window that opened it: the same however late that window was scored. */
-const openedEvent = (rule: AlertRule, series: Series, verdict: Verdict, id: string): AlertEvent => ({
+/**
+ * An alert opens at the end of the window that opened it: the same however late that window was scored. When that
+ * is older than the rule's `maxAgeMs` it is only stored: a replay or backfill floods no receiver.
+ */
+const openedEvent = (
+  rule: AlertRule,
+  series: Series,
+  window: JudgedWindow,
+  { id, now }: { id: string; now: number },
+): AlertEvent => ({
   id,
   ruleId: rule.id,
   metricId: series.metricId,
-  windowEnd: verdict.windowEnd,
-  score: verdict.score,
+  windowEnd: window.windowEnd,
+  score: window.score,
   threshold: rule.threshold,
-  reasons: verdict.reasons,
+  reasons: window.reasons,
   state: 'open',
-  openedAt: verdict.windowEnd,
+  openedAt: window.windowEnd,
   resolvedAt: null,
   dataMissingSince: null,
+  acknowledgedAt: null,
+  acknowledgementNote: null,
+  announced: window.windowEnd >= now - rule.maxAgeMs,
 })

@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto'
 import * as v from 'valibot'
-import { type Baseline, LEVEL_CAPACITY, SHAPE_CAPACITY, VIEWS } from './baseline.ts'
-import type { Calibration } from './calibration.ts'
+import { type Baseline, CAPACITIES } from './baseline.ts'
+import { Calibration, type Generation, KEPT_DISTANCES } from './calibration.ts'
 import { History } from './history.ts'
+import { pack, restoredHistory, storedHistory, unpackFloats } from './stored-arrays.ts'
+import { SMOOTHED, smoothed, type ViewName } from './views.ts'
 
-const FORMAT = 1
+/** Grows with every change that an older version of this service could not read. */
+export const FORMAT = 2
 
 /** Window parts that went into a stretch of the walk: from the end of the stretch before to `until`. */
 export interface LedgerEntry {
@@ -27,73 +30,125 @@ export interface Artefact {
 
 const finite = v.pipe(v.number(), v.finite())
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
-const historySchema = v.object({ windows: v.string(), values: v.string() })
-const calibrationSchema = v.object({
-  top: v.array(finite),
-  count,
-  previousTop: v.array(finite),
-  previousCount: count,
-}) satisfies v.GenericSchema<Calibration>
+const historySchema = v.object({ steps: v.string(), values: v.string() })
+const generationSchema = v.object({ top: v.string(), count })
+const calibrationSchema = v.object({ current: generationSchema, previous: generationSchema })
 
 const artefactSchema = v.object({
-  format: v.literal(FORMAT),
   tenantId: v.string(),
   metricId: v.string(),
   trainedUntil: finite,
   ledger: v.array(v.object({ until: finite, parts: count })),
   windows: count,
-  level: historySchema,
-  shape: v.object({ std: historySchema, range: historySchema, count: historySchema }),
+  readyAfter: v.optional(count),
+  histories: v.object({
+    level: historySchema,
+    std: historySchema,
+    range: historySchema,
+    count: historySchema,
+  }),
   calibrations: v.object({
     level: calibrationSchema,
+    log: calibrationSchema,
+    smooth: calibrationSchema,
     hour: calibrationSchema,
     std: calibrationSchema,
     range: calibrationSchema,
     count: calibrationSchema,
-  }),
-  pending: v.array(
-    v.object({
-      windowEnd: finite,
-      lessons: v.array(v.object({ view: v.picklist(VIEWS), distance: finite })),
-    }),
-  ),
-  recent: v.array(v.object({ windowEnd: finite, score: finite })),
+  } satisfies Record<ViewName, typeof calibrationSchema>),
+  held: v.array(finite),
+  recent: v.array(v.object({ windowEnd: finite, novelty: finite })),
 })
+type Stored = v.InferOutput<typeof artefactSchema>
 
-/** The artefact as JSON: at most about 310 KiB, most of it the history of window medians. */
+/** The artefact as JSON. */
 export function encodeArtefact({ baseline, ...identity }: Artefact): string {
-  const { level, shape, calibrations, pending, recent, windows } = baseline
+  const { histories, calibrations, windows, readyAfter, held, recent } = baseline
   return JSON.stringify({
     format: FORMAT,
     ...identity,
-    windows,
-    level: level.snapshot(),
-    shape: { std: shape.std.snapshot(), range: shape.range.snapshot(), count: shape.count.snapshot() },
-    calibrations,
-    pending,
-    recent,
+    ...{ windows, readyAfter, held, recent },
+    histories: {
+      level: storedHistory(histories.level), // the smooth one follows from it
+      std: storedHistory(histories.std),
+      range: storedHistory(histories.range),
+      count: storedHistory(histories.count),
+    },
+    calibrations: Object.fromEntries(
+      Object.entries(calibrations).map(([view, { generations }]) => {
+        const [current, previous] = generations.map(storedGeneration)
+        return [view, { current, previous }]
+      }),
+    ),
   })
 }
 
+const storedGeneration = ({ top, count }: Generation) => ({ top: pack(Float32Array.from(top)), count })
+
 /** Throws where the text is not an artefact of this format. */
 export function decodeArtefact(text: string): Artefact {
-  const stored = v.parse(artefactSchema, JSON.parse(text))
-  const shapeOf = (name: 'std' | 'range' | 'count') => History.from(stored.shape[name], SHAPE_CAPACITY)
+  const json: unknown = JSON.parse(text)
+  const { format } = v.parse(v.looseObject({ format: v.number() }), json)
+  if (format !== FORMAT) {
+    throw new RangeError(
+      `Cannot read a model of format ${format}: this version writes ${FORMAT}, train it again.`,
+    )
+  }
+  const stored = v.parse(artefactSchema, json)
+  const { tenantId, metricId, trainedUntil, ledger, windows, readyAfter, held, recent } = stored
   return {
-    tenantId: stored.tenantId,
-    metricId: stored.metricId,
-    trainedUntil: stored.trainedUntil,
-    ledger: stored.ledger,
+    ...{ tenantId, metricId, trainedUntil, ledger },
     baseline: {
-      windows: stored.windows,
-      learnedUntil: stored.trainedUntil,
-      level: History.from(stored.level, LEVEL_CAPACITY),
-      shape: { std: shapeOf('std'), range: shapeOf('range'), count: shapeOf('count') },
-      calibrations: stored.calibrations,
-      pending: stored.pending,
-      recent: stored.recent,
+      ...{ windows, readyAfter, learnedUntil: trainedUntil, held, recent },
+      histories: historiesOf(stored),
+      calibrations: calibrationsOf(stored),
     },
   }
 }
+
+function historiesOf({ histories, held, windows }: Stored): Baseline['histories'] {
+  const heldStarts = new Set(held)
+  const level = restoredHistory(histories.level, CAPACITIES.level, heldStarts)
+  return {
+    level,
+    smooth: smoothHistory(level, windows, heldStarts),
+    std: restoredHistory(histories.std, CAPACITIES.std, heldStarts),
+    range: restoredHistory(histories.range, CAPACITIES.range, heldStarts),
+    count: restoredHistory(histories.count, CAPACITIES.count, heldStarts),
+  }
+}
+
+/** The history of smooth values as the walk built it from the same levels. */
+function smoothHistory(level: History, windows: number, held: Set<number>): History {
+  const first = windows > level.size ? SMOOTHED - 1 : 0 // the levels before the oldest are gone
+  const from = Math.max(first, level.size - CAPACITIES.smooth)
+  const starts: number[] = []
+  for (let i = from; i < level.size; i += 1) starts.push(level.startAt(i)!)
+  const values = Float32Array.from(starts, (_, i) => smoothed(level, from + i, level.valueAt(from + i)))
+  const history = new History(CAPACITIES.smooth)
+  history.fill(starts, values, held)
+  return history
+}
+
+function calibrationsOf({ calibrations }: Stored): Baseline['calibrations'] {
+  const of = (view: ViewName) => {
+    const { current, previous } = calibrations[view]
+    return new Calibration(generationOf(current), generationOf(previous))
+  }
+  return {
+    level: of('level'),
+    log: of('log'),
+    smooth: of('smooth'),
+    hour: of('hour'),
+    std: of('std'),
+    range: of('range'),
+    count: of('count'),
+  }
+}
+
+const generationOf = ({ top, count }: { top: string; count: number }): Generation => ({
+  top: Array.from(unpackFloats(top, KEPT_DISTANCES)),
+  count,
+})
 
 export const sha256Of = (text: string) => createHash('sha256').update(text).digest('hex')

@@ -1,32 +1,53 @@
 import fc from 'fast-check'
-import { expect, it } from 'vitest'
-import { addDistance, calibrationSize, emptyCalibration, usualDistance } from './calibration.ts'
+import { exp, log, mean } from 'mathjs'
+import { describe, expect, it } from 'vitest'
+import { seededRandom } from '../../telemetry/random.ts'
+import { Calibration, KEPT_DISTANCES } from './calibration.ts'
 
-it('usualDistance() is undefined before the first distance and the record while there are few', () => {
-  const calibration = emptyCalibration()
-  expect(usualDistance(calibration)).toBeUndefined()
-  for (const distance of [1, 5, 2]) addDistance(calibration, distance)
-  expect(usualDistance(calibration)).toBe(5)
-})
+function calibrated(distances: number[]): Calibration {
+  const calibration = new Calibration()
+  for (const distance of distances) calibration.add(distance)
+  return calibration
+}
 
-it('usualDistance() agrees with sorting everything, as long as nothing is forgotten', () => {
-  const distances = fc.array(fc.double({ min: 0, max: 1e6, noNaN: true }), { minLength: 1, maxLength: 1500 })
-  fc.assert(
-    fc.property(distances, (all) => {
-      const calibration = emptyCalibration()
-      for (const distance of all) addDistance(calibration, distance)
-      const descending = all.toSorted((a, b) => b - a)
-      expect(usualDistance(calibration)).toBe(descending[Math.ceil(0.005 * all.length) - 1])
-    }),
-    { numRuns: 30 },
-  )
-})
+describe('Calibration', () => {
+  it('knows no limit before it has six distances', () => {
+    expect(calibrated([1, 2, 3, 4, 5]).limit(0.01)).toBeUndefined()
+    expect(calibrated([1, 2, 3, 4, 5, 6]).limit(1)).toBe(1)
+  })
 
-it('usualDistance() forgets a generation that is two generations old, and memory stays bounded', () => {
-  const calibration = emptyCalibration()
-  for (let i = 0; i < 50; i += 1) addDistance(calibration, 1000)
-  for (let i = 0; i < 4032 * 2; i += 1) addDistance(calibration, 1)
-  expect(usualDistance(calibration)).toBe(1)
-  expect(calibrationSize(calibration)).toBeLessThanOrEqual(2 * 4032)
-  expect(calibration.top.length + calibration.previousTop.length).toBeLessThanOrEqual(82)
+  it('agrees with fitting an exponential tail to all distances, sorted with mathjs', () => {
+    const distances = fc.array(fc.double({ min: 0, max: 1e6, noNaN: true }), {
+      minLength: 6,
+      maxLength: 1500,
+    })
+    fc.assert(
+      fc.property(distances, fc.double({ min: 1e-5, max: 1, noNaN: true }), (all, rarity) => {
+        const length = Math.max(5, Math.ceil(0.02 * all.length))
+        const descending = all.toSorted((a, b) => b - a)
+        const base = descending[length]!
+        const excess = Number(mean(descending.slice(0, length))) - base
+        const expected = base + excess * Math.max(0, Number(log(length / all.length / rarity)))
+        expect(calibrated(all).limit(rarity)).toBeCloseTo(expected, 5)
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  it('finds the distance of a given rarity where distances are exponential, far beyond those it has seen', () => {
+    const random = seededRandom(3)
+    const limit = calibrated(Array.from({ length: 3000 }, () => -Math.log(1 - random()))).limit(
+      Number(exp(-9)),
+    )!
+    expect(limit).toBeGreaterThan(7)
+    expect(limit).toBeLessThan(11)
+  })
+
+  it('forgets a generation that is two generations old, and its memory stays bounded', () => {
+    const calibration = calibrated(Array.from({ length: 50 }, () => 1000))
+    for (let i = 0; i < 4032 * 2; i += 1) calibration.add(1)
+    expect(calibration.limit(0.001)).toBe(1)
+    expect(calibration.size).toBeLessThanOrEqual(2 * 4032)
+    expect(calibration.generations.every(({ top }) => top.length <= KEPT_DISTANCES)).toBe(true)
+  })
 })

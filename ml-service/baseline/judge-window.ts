@@ -1,25 +1,26 @@
+import { WINDOW_MS } from '../../telemetry/window.ts'
 import type { WindowFeatures } from '../../telemetry/window-features.ts'
-import type { Baseline, ViewName } from './baseline.ts'
-import { calibrationSize, usualDistance } from './calibration.ts'
-import { reasonOf } from './reason-of.ts'
-import { type Reading, readingsOf } from './views.ts'
+import type { Baseline } from './baseline.ts'
+import { expectedRange } from './expected-range.ts'
+import { type History, rounded } from './history.ts'
+import { reasonsOf } from './reasons-of.ts'
+import { type Reading, readingsOf, type ViewName } from './views.ts'
 
-/** Windows before anything is scored: half a day at one window per 300 s. */
-export const MIN_WINDOWS = 144
+/** Windows, and time that they span, before anything is scored. */
+export const MIN_WINDOWS = 40
+const MIN_SPAN_MS = 12 * 3600_000
 
 /** Distances a view must have seen before it has a say. */
-const MIN_CALIBRATION = 96
+const MIN_CALIBRATION = 36
+
+/** As rare as once in this time, a distance is anomalous by itself. By time, so that a metric's cadence does not matter. */
+const RARITY_MS = 12 * 3600_000
+
+/** Steps between windows that tell the usual one. */
+const STEPS = 31
 
 /** A metric that never varied makes any change infinitely unusual; this is enough to say so. */
 const MAX_SCORE = 100
-
-/**
- * What a window beyond the limit teaches: at most 1.5 times the limit, so that a failure does not become
- * usual by its first windows, nor by its length without end; yet at least a fiftieth of what was seen, so
- * that a metric which starts to move after standing still is known within days.
- */
-const LESSON_RATIO = 1.5
-const LEAST_LESSON = 1 / 50
 
 export interface Lesson {
   view: ViewName
@@ -30,8 +31,12 @@ export interface Judgement {
   state: 'learning' | 'ready'
   /** Severity: 1 or more is anomalous on every metric. 0 while learning. */
   score: number
+  /** The same against everything seen, also what is held back: how new the window is. */
+  novelty: number
+  /** Which way the window's median lies from what is known; undefined where its score is below 1. */
+  direction: 'above' | 'below' | 'within' | undefined
   reasons: string[]
-  /** The window medians that would have scored below 1; undefined while learning or where there are none. */
+  /** The window medians about the nearest known one that would have scored below 1; undefined while learning. */
   expected: { low: number; high: number } | undefined
   /** What the window teaches the calibrations. */
   lessons: Lesson[]
@@ -46,47 +51,75 @@ export interface LimitedReading extends Reading {
 /** What `baseline` makes of the next window. Changes nothing. */
 export function judgeWindow(baseline: Baseline, window: WindowFeatures): Judgement {
   const readings = readingsOf(baseline, window)
-  const limited = readings.flatMap((reading) => limitedReading(baseline, reading))
-  const ready = baseline.windows >= MIN_WINDOWS && limited.some(({ view }) => view === 'level')
-  if (!ready)
-    return {
-      state: 'learning',
-      score: 0,
-      reasons: [],
-      expected: undefined,
-      lessons: readings.map(({ view, distance }) => ({ view, distance })),
-    }
+  const lessons = readings.map((reading) => lessonOf(baseline, reading))
+  if (baseline.readyAfter === undefined) return learning(lessons)
+  const rarity = Math.min(1, cadenceOf(baseline.histories.level) / RARITY_MS)
+  const limited = readings.flatMap((reading) => limitedReading(baseline, reading, rarity))
+  let score = 0
+  let novelty = 0
+  for (const reading of limited) {
+    score = Math.max(score, reading.score)
+    novelty = Math.max(novelty, Math.min(MAX_SCORE, reading.novelty / reading.limit))
+  }
+  const isAnomalous = score >= 1
   return {
-    state: 'ready',
-    score: limited.reduce((most, { score }) => Math.max(most, score), 0),
-    reasons: limited
-      .filter(({ score }) => score >= 1)
-      .sort((a, b) => b.score - a.score)
-      .map(reasonOf),
-    expected: expectedOf(limited),
-    lessons: readings.map((reading) => lessonOf(baseline, reading)),
+    ...{ state: 'ready', score, novelty, lessons },
+    direction: isAnomalous ? directionOf(baseline.histories.level, rounded(window.median)) : undefined,
+    reasons: isAnomalous ? reasonsOf(baseline, window, limited) : [],
+    expected: expectedRange(baseline, window, limited),
   }
 }
 
-function limitedReading({ calibrations }: Baseline, reading: Reading): LimitedReading[] {
-  const calibration = calibrations[reading.view]
-  const usual = usualDistance(calibration)
-  if (usual === undefined || calibrationSize(calibration) < MIN_CALIBRATION) return []
+const learning = (lessons: Lesson[]): Judgement => ({
+  ...{ state: 'learning', score: 0, novelty: 0, direction: undefined, expected: undefined, lessons },
+  reasons: [],
+})
+
+/** When scoring begins if windows keep coming as they do: epoch ms, in the past where it has begun. */
+export function readyAt({ windows, histories: { level }, learnedUntil }: Baseline): number {
+  const first = level.startAt(0)
+  if (first === undefined || learnedUntil === undefined) return Number.POSITIVE_INFINITY
+  const missing = Math.max(0, MIN_WINDOWS - windows)
+  return Math.max(first + MIN_SPAN_MS, learnedUntil + missing * cadenceOf(level))
+}
+
+/** The usual time from one window that holds data to the next: the median of the last steps. */
+export function cadenceOf(level: History): number {
+  const count = Math.min(STEPS, level.size - 1)
+  if (count < 1) return WINDOW_MS
+  const span = level.startAt(level.size - 1)! - level.startAt(level.size - 1 - count)!
+  if (span === count * WINDOW_MS) return WINDOW_MS // no window is missing
+  const steps = new Float64Array(count)
+  for (let i = 0; i < count; i += 1) {
+    const at = level.size - 1 - i
+    steps[i] = level.startAt(at)! - level.startAt(at - 1)!
+  }
+  return steps.sort()[count >> 1]!
+}
+
+/**
+ * Distances from the nearest value shrink as more values are known, about by the root of their number: a lesson is a
+ * distance as it would be with one.
+ */
+function scaleOf({ histories }: Baseline, view: ViewName): number {
+  if (view === 'hour') return 1
+  return Math.sqrt(histories[view === 'log' ? 'level' : view].size)
+}
+
+function limitedReading(baseline: Baseline, reading: Reading, rarity: number): LimitedReading[] {
+  const calibration = baseline.calibrations[reading.view]
+  if (calibration.size < MIN_CALIBRATION) return []
+  const usual = calibration.limit(rarity)! / scaleOf(baseline, reading.view)
   const limit = (usual + reading.margin) / reading.weight
   return [{ ...reading, limit, score: Math.min(MAX_SCORE, reading.distance / limit) }]
 }
 
-function lessonOf({ calibrations }: Baseline, { view, distance, margin }: Reading): Lesson {
-  const usual = usualDistance(calibrations[view])
-  if (usual === undefined) return { view, distance }
-  const most = Math.max(LESSON_RATIO * (usual + margin), LEAST_LESSON * distance)
-  return { view, distance: Math.min(distance, most) }
-}
+const lessonOf = (baseline: Baseline, { view, novelty }: Reading): Lesson => ({
+  view,
+  distance: rounded(novelty * scaleOf(baseline, view)),
+})
 
-/** Where the level and the hour of day agree. */
-function expectedOf(limited: LimitedReading[]): Judgement['expected'] {
-  const levels = limited.filter(({ view }) => view === 'level' || view === 'hour')
-  const low = Math.max(...levels.map(({ centre, limit }) => centre - limit))
-  const high = Math.min(...levels.map(({ centre, limit }) => centre + limit))
-  return low < high && Number.isFinite(high - low) ? { low, high } : undefined
+function directionOf(level: History, value: number): 'above' | 'below' | 'within' {
+  if (value > level.sortedAt(level.known - 1)) return 'above'
+  return value < level.sortedAt(0) ? 'below' : 'within'
 }

@@ -1,99 +1,209 @@
 import { medianSorted } from '../../telemetry/median.ts'
 import type { WindowFeatures } from '../../telemetry/window-features.ts'
-import type { Baseline, ShapeName, ViewName } from './baseline.ts'
-import type { History } from './history.ts'
+import type { Baseline } from './baseline.ts'
+import { type History, rounded } from './history.ts'
 
-/** Windows before distances are worth measuring: fewer know neither a centre nor a spread. */
-const MIN_HISTORY = 48
+/** How a metric is looked at. The first four look at the windows' medians, the others into the windows. */
+export const VIEWS = ['level', 'log', 'smooth', 'hour', 'std', 'range', 'count'] as const
+export type ViewName = (typeof VIEWS)[number]
 
-const DAY_MS = 86_400_000
+/** Views that hold a history of their own. */
+export const HISTORIES = ['level', 'smooth', 'std', 'range', 'count'] as const
+export type HistoryName = (typeof HISTORIES)[number]
+
+/** How much a view says: what is smooth most, the hour of day, which is often wrong on a holiday, least. */
+const WEIGHTS: Record<ViewName, number> = {
+  level: 0.7,
+  log: 0.7,
+  smooth: 1,
+  hour: 0.3,
+  std: 0.5,
+  range: 0.5,
+  count: 0.5,
+}
+
+/** Windows in a smooth value. */
+export const SMOOTHED = 3
+
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
 const SEASON_DAYS = 7
-/** The same time of day means within a quarter of an hour. */
-const SEASON_SLACK_MS = 900_000
+/** The same time of day means within ten minutes. */
+const SEASON_SLACK_MS = 600_000
 /** Same-hour values that make a centre: fewer than three days say nothing of a daily rhythm. */
 const MIN_SEASON_VALUES = 3
 const MIN_SEASON_DAYS = 3
 
-/** Part of the usual spread that a distance may add to the largest usual one. */
-const SPREAD_MARGIN = 0.1
+/** Part of the usual spread that is added to every limit. */
+const SPREAD_MARGIN = 0.01
 
-/** Within-window features are compared as ratios; a change by a fifth is never unusual. */
+/** Within-window features are compared as logarithms; a change by a fifth is never unusual. */
 const RATIO_MARGIN = Math.log(1.2)
+
+/** A window that stands still is as far from others as one of a thousandth of their spread. */
+const MAX_RATIO = Math.log(1000)
+
+/** Steps of logarithms: 1.6 %, so that histories of them store small. */
+const LOG_STEPS = 64
 
 /** How far a window lies from the metric's past in one view of it. */
 export interface Reading {
   view: ViewName
+  /** As the view's history would hold it; for the hour the window's median. */
   value: number
-  centre: number
-  /** Finite and not negative; in the metric's unit for level and hour, a log ratio for the others. */
+  /** What it is compared with: the nearest known value, or the nearest usual one at this hour. */
+  nearest: number
+  /** Distance from what is known. */
   distance: number
+  /** Distance from everything seen, also from what is held apart: at most `distance`. Finite, not negative. */
+  novelty: number
   /** What is added to the largest usual distance; positive. */
   margin: number
   weight: number
+  /** Of the hour view: what is usual at this time of day. */
+  usual?: { low: number; high: number }
 }
 
-/** The readings that the history allows; none while it is too short. */
-export function readingsOf(baseline: Baseline, window: WindowFeatures): Reading[] {
-  if (baseline.level.size < MIN_HISTORY) return []
-  const { level } = baseline
-  const centre = level.quantile(0.5)!
-  const spread = level.quantile(0.99)! - level.quantile(0.01)!
-  const margin = SPREAD_MARGIN * spread || resolution(centre)
-  const readings = [levelReading('level', window.median, centre, margin)]
-  const sameHour = sameHourCentre(level, window.windowStart)
-  if (sameHour !== undefined) readings.push(levelReading('hour', window.median, sameHour, margin))
-  readings.push(...shapeReadings(baseline, window, spread || resolution(centre)))
-  return readings.filter((reading) => Number.isFinite(reading.distance) && Number.isFinite(reading.margin))
-}
-
-const levelReading = (view: ViewName, value: number, centre: number, margin: number): Reading => ({
-  view,
-  value,
-  centre,
-  distance: Math.abs(value - centre),
-  margin,
-  weight: 1,
-})
-
-/** A metric that never varied tells no scale of its own: a thousandth of its value stands in. */
-const resolution = (centre: number) => Math.abs(centre) * 1e-3 || 1e-9
-
-/** Median of the windows at the same time of day on the last 7 days; undefined without enough of them. */
-function sameHourCentre(level: History, windowStart: number): number | undefined {
-  if (windowStart - level.oldestStart! < MIN_SEASON_DAYS * DAY_MS) return undefined
-  const values: number[] = []
-  for (let day = SEASON_DAYS; day >= 1; day -= 1) {
-    const centre = windowStart - day * DAY_MS
-    level.collect(centre - SEASON_SLACK_MS, centre + SEASON_SLACK_MS, values)
+/** The values a window adds to the histories. */
+export function valuesOf({ histories: { level } }: Baseline, window: WindowFeatures) {
+  const value = rounded(window.median)
+  const values: Partial<Record<HistoryName, number>> = {
+    level: value,
+    smooth: smoothed(level, level.size, value),
+    count: logOf(window.count, 0),
   }
-  if (values.length < MIN_SEASON_VALUES) return undefined
-  return medianSorted(values.sort((a, b) => a - b))
+  // A single datapoint has no spread.
+  if (window.count > 1) {
+    const resolution = Math.max(Math.abs(window.max), Math.abs(window.min)) * 1e-9
+    values.std = logOf(window.std, resolution)
+    values.range = logOf(window.range, resolution)
+  }
+  return values
 }
 
-/** Spread and number of the datapoints within the window, for metrics with several a window. */
-function shapeReadings({ shape }: Baseline, window: WindowFeatures, levelSpread: number): Reading[] {
-  const usualCount = shape.count.quantile(0.5)
-  if (usualCount === undefined || usualCount < 2) return []
-  const readings = [ratioReading('count', window.count, shape.count, 1)]
-  if (window.count < 2 || shape.std.size < MIN_HISTORY) return readings
-  for (const view of ['std', 'range'] as const) {
-    const floor = Math.max(0.1 * shape[view].quantile(0.5)!, 0.01 * levelSpread)
-    readings.push(ratioReading(view, window[view], shape[view], floor))
+/** Mean of `value` and the windows before position `i` in the history, SMOOTHED in all where there are so many. */
+export function smoothed(level: History, i: number, value: number): number {
+  const first = Math.max(0, i - SMOOTHED + 1)
+  const count = i - first + 1
+  let mean = value / count
+  for (let k = first; k < i; k += 1) mean += level.valueAt(k) / count
+  return rounded(mean)
+}
+
+/** A logarithm in LOG_STEPS; what is below `resolution` is nothing but the noise of computing. */
+function logOf(value: number, resolution: number): number {
+  const least = Math.log(Number.MIN_VALUE)
+  const log = value > resolution ? Math.log(Math.min(value, Number.MAX_VALUE)) : least
+  return Math.round(log * LOG_STEPS) / LOG_STEPS
+}
+
+/** The readings that the history allows. */
+export function readingsOf(baseline: Baseline, window: WindowFeatures): Reading[] {
+  const { histories } = baseline
+  const values = valuesOf(baseline, window)
+  const level = noveltyOf('level', histories.level, values.level!)
+  if (level === undefined) return []
+  const readings = [level, logReading(level, histories.level)]
+  const smooth = smoothReading(baseline, values.smooth!, values.level!)
+  if (smooth) readings.push(smooth)
+  const hour = hourReading(level, histories.level, window.windowStart)
+  if (hour) readings.push(hour)
+  // A metric of one datapoint a window has no shape, and how many there are is its cadence.
+  if ((histories.count.quantile(0.5) ?? 0) > 0) {
+    for (const view of ['std', 'range', 'count'] as const) {
+      const value = values[view]
+      const reading = value === undefined ? undefined : noveltyOf(view, histories[view], value)
+      if (reading) readings.push(asRatio(reading))
+    }
   }
   return readings
 }
 
-/** `floor` keeps the ratio finite where a feature may be 0, and small absolute changes small. */
-function ratioReading(view: ShapeName, value: number, history: History, floor: number): Reading {
-  const ratio = (a: number, b: number) => Math.abs(Math.log((a + floor) / (b + floor)))
-  const centre = history.quantile(0.5)!
-  const spread = ratio(history.quantile(0.99)!, history.quantile(0.01)!)
+function noveltyOf(view: HistoryName, history: History, value: number): Reading | undefined {
+  const at = history.nearest(value)
+  if (at === undefined) return undefined
+  const nearest = history.sortedAt(at)
+  const distance = Math.abs(value - nearest)
+  const spread = history.quantile(0.99)! - history.quantile(0.01)!
   return {
-    view,
-    value,
-    centre,
-    distance: ratio(value, centre),
-    margin: SPREAD_MARGIN * spread + RATIO_MARGIN,
-    weight: 0.5,
+    ...{ view, value, nearest, distance },
+    novelty: Math.min(distance, history.heldDistance(value)),
+    margin: SPREAD_MARGIN * spread || resolutionOf(nearest),
+    weight: WEIGHTS[view],
   }
+}
+
+/** After an anomalous window its mean with the next ones is none by itself: the new window must be as far off. */
+function smoothReading({ histories, held }: Baseline, smooth: number, level: number): Reading | undefined {
+  const reading = noveltyOf('smooth', histories.smooth, smooth)
+  const first = histories.level.startAt(histories.level.size - SMOOTHED + 1)
+  if (reading === undefined || first === undefined || (held[held.length - 1] ?? -1) < first) return reading
+  const own = noveltyOf('smooth', histories.smooth, level)!
+  const distance = Math.min(reading.distance, own.distance)
+  return { ...reading, distance, novelty: Math.min(reading.novelty, distance) }
+}
+
+/** A metric that never varied tells no scale of its own: a thousandth of its value stands in. */
+const resolutionOf = (value: number) => Math.abs(value) * 1e-3 || 1e-9
+
+/** Of either sign, and linear about 0. */
+export const signedLog = (value: number) => Math.sign(value) * Math.log1p(Math.abs(value))
+
+/** The level again, on a scale on which a small value that is far too small shows. */
+function logReading({ value, nearest, novelty, distance, margin }: Reading, level: History): Reading {
+  const logDistance = Math.abs(signedLog(value) - signedLog(nearest))
+  const spread = signedLog(level.quantile(0.99)!) - signedLog(level.quantile(0.01)!)
+  return {
+    ...{ view: 'log', value, nearest, distance: logDistance },
+    // The held value nearest on one scale is about the nearest on the other.
+    novelty: distance > 0 ? (logDistance * novelty) / distance : 0,
+    margin: SPREAD_MARGIN * spread || margin / (1 + Math.abs(nearest)),
+    weight: WEIGHTS.log,
+  }
+}
+
+function hourReading({ value, margin }: Reading, level: History, windowStart: number): Reading | undefined {
+  const usual = usualAt(level, windowStart)
+  if (usual === undefined) return undefined
+  const nearest = Math.max(usual.low, Math.min(usual.high, value))
+  const distance = Math.abs(value - nearest)
+  return { view: 'hour', value, nearest, distance, novelty: distance, margin, weight: WEIGHTS.hour, usual }
+}
+
+function asRatio(reading: Reading): Reading {
+  return {
+    ...reading,
+    distance: Math.min(MAX_RATIO, reading.distance),
+    novelty: Math.min(MAX_RATIO, reading.novelty),
+    margin: reading.margin + RATIO_MARGIN,
+  }
+}
+
+/** Seven days of at most a window each 300 s within the slack. */
+const scratch = new Float32Array(SEASON_DAYS * 5)
+
+/**
+ * What is usual at this time of day: between the medians of an hour before, of now and of an hour after, so that a clock
+ * that is put on or back by an hour is no anomaly. Undefined before there are enough days.
+ */
+function usualAt(level: History, windowStart: number): { low: number; high: number } | undefined {
+  if (windowStart - level.startAt(0)! < MIN_SEASON_DAYS * DAY_MS) return undefined
+  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
+  for (let hour = -1; hour <= 1; hour += 1) {
+    const centre = sameHourCentre(level, windowStart + hour * HOUR_MS)
+    if (centre === undefined) continue
+    low = Math.min(low, centre)
+    high = Math.max(high, centre)
+  }
+  return low <= high ? { low, high } : undefined
+}
+
+/** Median of the windows at the same time of day on the last 7 days; undefined without enough of them. */
+function sameHourCentre(level: History, time: number): number | undefined {
+  let found = 0
+  for (let day = SEASON_DAYS; day >= 1; day -= 1) {
+    const centre = time - day * DAY_MS
+    found = level.collect(centre - SEASON_SLACK_MS, centre + SEASON_SLACK_MS, scratch, found)
+  }
+  return found < MIN_SEASON_VALUES ? undefined : medianSorted(scratch.subarray(0, found).sort())
 }

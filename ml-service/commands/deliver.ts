@@ -1,13 +1,14 @@
+import { sleep } from '../serve/sleep.ts'
 import { deliverDue } from '../webhooks/deliver-due.ts'
 import { webhookPoster } from '../webhooks/webhook-poster.ts'
 import type { Command } from './command.ts'
 
 /** Attempts every delivery that is due. A failed attempt is not a failed command: it has its own schedule. */
 export const deliver: Command = async ({ environment, pool, now, print }) => {
-  const webhookSecretKey = environment.webhookSecretKey()
+  const webhookSecretKeys = environment.webhookSecretKeys()
   const { post, close } = webhookPoster(environment.webhookAllowPrivate)
   try {
-    const summary = await deliverDue({ pool, now, random: Math.random, webhookSecretKey, post })
+    const summary = await deliverDue({ pool, now, random: Math.random, sleep, webhookSecretKeys, post })
     print(`${summary.delivered} delivered, ${summary.retrying} to be retried, ${summary.failed} failed`)
   } finally {
     await close()

@@ -1,9 +1,14 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import { inTransaction } from '../database.ts'
+import { watchGaps } from '../alerts/watch-gaps.ts'
+import { inTransaction, OPERATOR, scopedDatabase } from '../database.ts'
+import { log } from '../log.ts'
 import { findSeries, findTenant } from '../metric-lookup.ts'
 import { progress } from '../progress.ts'
-import { dueElsewhere, logScored, type ScoreDueDeps, scoreDue } from '../score/score-due.ts'
-import { type ScoreSummary, scoreSeries } from '../score/score-series.ts'
+import { countDue } from '../score/due-sql.ts'
+import type { ScoreSummary } from '../score/score-chunk.ts'
+import { addTo, dueElsewhere, type ScoreDueDeps, scoreDue } from '../score/score-due.ts'
+import { scoreSeries } from '../score/score-series.ts'
+import { pause } from '../serve/loop.ts'
+import { stopSignal } from '../serve/stop-signal.ts'
 import { openArtefactStore } from '../train/artefact-store.ts'
 import { UsageError } from '../usage-error.ts'
 import { type Command, type CommandContext, rangeOptions, required } from './command.ts'
@@ -30,43 +35,43 @@ export const score: Command = async (context, options) => {
     scoreSeries(db, { store, now: now() }, series, within),
   )
   await cleanUp()
-  logScored(series, summary)
+  log('info', 'scored', { tenant_id: tenantId, metric_id: series.metricId, ...summary })
   print(lineOf(`${series.device}/${series.metric}`, summary))
   return 0
 }
 
-/** Drains the due work, and waits for what others hold: a process that dies gives its metric back. */
+/**
+ * Drains the due work, and waits for what others hold: a process that dies gives its metrics back. Told to stop,
+ * it finishes the chunks at hand.
+ */
 async function scoreAll({ environment, pool, now, print }: CommandContext): Promise<number> {
+  const store = openArtefactStore(environment.modelDir())
+  const stopped = stopSignal()
   const total: ScoreSummary = { scored: 0, rescored: 0, anomalous: 0, opened: 0, resolved: 0 }
-  const bar = progress('scored')
+  const { count } = await countDue(scopedDatabase(pool, OPERATOR), [])
+  const bar = progress('scored', count)
   let metrics = 0
   const deps: ScoreDueDeps = {
     pool,
-    store: openArtefactStore(environment.modelDir()),
+    store,
     now,
     except: new Set(),
-    onScored: (_series, summary) => {
+    onScored: (summary, finished) => {
+      addTo(total, summary)
+      if (!finished) return
       metrics += 1
       bar.step()
-      addTo(total, summary)
     },
   }
-  for (;;) {
-    await scoreDue(deps)
+  while (!stopped.aborted) {
+    await scoreDue(deps, () => stopped.aborted)
     if ((await dueElsewhere(deps)) === 0) break
-    await sleep(POLL_MS)
+    await pause(POLL_MS, stopped)
   }
+  await watchGaps(pool, now())
   bar.end()
   print(lineOf(`${metrics} metrics`, total))
   return deps.except.size === 0 ? 0 : 1
-}
-
-function addTo(total: ScoreSummary, summary: ScoreSummary): void {
-  total.scored += summary.scored
-  total.rescored += summary.rescored
-  total.anomalous += summary.anomalous
-  total.opened += summary.opened
-  total.resolved += summary.resolved
 }
 
 const lineOf = (what: string, { scored, rescored, anomalous, opened, resolved }: ScoreSummary) =>

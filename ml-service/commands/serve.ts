@@ -1,15 +1,18 @@
 import { DAY_MS } from '../../telemetry/retention-periods.ts'
+import { watchGaps } from '../alerts/watch-gaps.ts'
 import { OPERATOR, scopedDatabase } from '../database.ts'
 import { log } from '../log.ts'
 import { applyRetention } from '../retention/apply-retention.ts'
 import { COUNTED_ROWS } from '../retention/empty-default.ts'
 import { countDefault, selectDays } from '../retention/retention-sql.ts'
+import { countDue } from '../score/due-sql.ts'
 import { type ScoreDueDeps, scoreDue } from '../score/score-due.ts'
-import { countDue } from '../score/scores-sql.ts'
 import { type Backlog, type Counters, newCounters, prometheusText } from '../serve/counters.ts'
 import { loop } from '../serve/loop.ts'
 import { Outage } from '../serve/outage.ts'
+import { sleep } from '../serve/sleep.ts'
 import { startStatusServer } from '../serve/status-server.ts'
+import { stopSignal } from '../serve/stop-signal.ts'
 import { openArtefactStore } from '../train/artefact-store.ts'
 import { UsageError } from '../usage-error.ts'
 import { deliverDue } from '../webhooks/deliver-due.ts'
@@ -22,6 +25,8 @@ const RETENTION_POLL_MS = 60_000
 const RETENTION_AFTER_MIDNIGHT_MS = 10 * 60_000
 /** When days were in use all the time. */
 const RETENTION_AGAIN_MS = 3_600_000
+/** How often open alerts are looked at for a gap in their data. */
+const GAPS_MS = 60_000
 /** How often it tells its backlog in a line of the log, which infra/ makes metrics of. */
 const BACKLOG_MS = 60_000
 
@@ -35,19 +40,22 @@ export const serve: Command = async (context, options) => {
   const { environment, pool } = context
   const counters = newCounters()
   const outage = new Outage()
-  const stop = new AbortController()
-  const { signal } = stop
+  const signal = stopSignal()
   const score = scoringPiece(context, everyMs, counters, signal)
-  const delivering = deliveringPiece(context, counters)
+  const delivering = deliveringPiece(context, counters, signal)
   const status = await startStatusServer(environment.port, {
     health: () => ({ status: 'ok', database: outage.away ? 'down' : 'up' }),
     metrics: async () => prometheusText(counters, await backlogOf(context).catch(() => undefined)),
   })
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort())
   log('info', 'serving', { port: status.port })
   await Promise.all([
     loop({ name: 'scoring', pauseMs: POLL_MS, piece: score }, outage, signal),
     loop({ name: 'delivering', pauseMs: POLL_MS, piece: delivering.piece }, outage, signal),
+    loop(
+      { name: 'watching gaps', pauseMs: GAPS_MS, piece: () => lookForGaps(context, signal) },
+      outage,
+      signal,
+    ),
     loop(
       { name: 'retention', pauseMs: RETENTION_POLL_MS, piece: retentionPiece(context, signal) },
       outage,
@@ -72,7 +80,7 @@ function scoringPiece(
     store: openArtefactStore(environment.modelDir()),
     now,
     except: new Set(),
-    onScored: (_series, summary) => {
+    onScored: (summary) => {
       counters.windowsScored += summary.scored
     },
   }
@@ -88,18 +96,24 @@ function scoringPiece(
   }
 }
 
-function deliveringPiece({ environment, pool, now }: CommandContext, counters: Counters) {
-  const webhookSecretKey = environment.webhookSecretKey()
+function deliveringPiece(
+  { environment, pool, now }: CommandContext,
+  counters: Counters,
+  signal: AbortSignal,
+) {
+  const webhookSecretKeys = environment.webhookSecretKeys()
   const { post, close } = webhookPoster(environment.webhookAllowPrivate)
   return {
     piece: async () => {
-      const summary = await deliverDue({ pool, now, random: Math.random, webhookSecretKey, post })
-      for (const outcome of ['delivered', 'retrying', 'failed'] as const) {
-        counters.deliveries[outcome] += summary[outcome]
-      }
+      const deps = { pool, now, random: Math.random, sleep, webhookSecretKeys, post }
+      await deliverDue(deps, () => signal.aborted, counters.deliveries)
     },
     close,
   }
+}
+
+async function lookForGaps({ pool, now }: CommandContext, signal: AbortSignal): Promise<void> {
+  await watchGaps(pool, now(), () => signal.aborted)
 }
 
 /** Once at the start, then soon after every midnight UTC: what a day has just left behind goes with it as a whole. */

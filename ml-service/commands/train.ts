@@ -1,4 +1,3 @@
-import { MIN_WINDOWS } from '../baseline/judge-window.ts'
 import { inTransaction } from '../database.ts'
 import { log, messageOf } from '../log.ts'
 import { findSeries, findTenant, listSeries, type Series } from '../metric-lookup.ts'
@@ -52,9 +51,10 @@ async function trainAll({ environment, pool, print }: CommandContext, all: Serie
   return failed === 0 ? 0 : 1
 }
 
-function lineOf({ device, metric }: Series, { windows, model }: TrainResult): string {
+function lineOf({ device, metric }: Series, { windows, readyAt, model }: TrainResult): string {
   if (model === undefined) {
-    return `${device}/${metric}: not enough history yet, ${windows} of ${MIN_WINDOWS} windows`
+    const ready = Number.isFinite(readyAt) ? `, ready at about ${new Date(readyAt).toISOString()}` : ''
+    return `${device}/${metric}: not enough history yet, ${windows} windows${ready}`
   }
   const until = new Date(model.trainedUntil).toISOString()
   return `${device}/${metric}: trained on ${windows} windows until ${until}, ${model.path}`

@@ -55,15 +55,15 @@ export async function* datapointsByWindow(
   let window: WindowDatapoints | undefined
   for (let from = range.from; ; ) {
     const page = await selectDatapoints(db, { ...range, from }, PAGE_DATAPOINTS)
-    for (const { ts, value } of page) {
+    for (const [i, ts] of page.ts.entries()) {
       const windowStart = windowStartOf(ts)
       if (window !== undefined && window.windowStart !== windowStart) yield window
       if (window?.windowStart !== windowStart) window = { windowStart, ts: [], values: [] }
       window.ts.push(ts)
-      window.values.push(value)
+      window.values.push(page.values[i]!)
     }
-    if (page.length < PAGE_DATAPOINTS) break
-    from = page[page.length - 1]!.ts + 1 // timestamps are stored to the millisecond, one row each
+    if (page.ts.length < PAGE_DATAPOINTS) break
+    from = page.ts[page.ts.length - 1]! + 1 // timestamps are stored to the millisecond, one row each
   }
   if (window !== undefined) yield window
 }

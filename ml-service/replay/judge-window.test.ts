@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { partOfDatapoints } from '../../telemetry/window-features.ts'
-import { supersedingRow } from './judge-window.ts'
+import { standingRow, supersedingRow } from './judge-window.ts'
 
 const computed = partOfDatapoints(0, [1, 2, 3, 4], [230.1, 230.5, 229.7, 230.2])
 const part = { ...computed, superseded: null }
@@ -41,4 +41,11 @@ test.each([
   ['a superseding row of other datapoints', [{ ...superseding, mean: 231 }, three], 3],
 ])('%s is superseded', (_, rows, superseded) => {
   expect(supersedingRow(rows, computed)).toEqual({ ...computed, superseded })
+})
+
+test('a corrected window needs a row of its own though its parts tell the same, and once it has that no other', () => {
+  const row = standingRow([first, second], computed)
+  expect(row).toEqual({ ...computed, superseded: 4 })
+  expect(standingRow([row!, first, second], computed)).toBeUndefined()
+  expect(standingRow([row!, first, second, part], computed)).toMatchObject({ superseded: 8 })
 })

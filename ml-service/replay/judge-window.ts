@@ -11,12 +11,20 @@ const TOLERANCE = 1e-9
  * tell the same already, so that a replay beside a healthy database writes nothing.
  */
 export function supersedingRow(rows: WindowRow[], computed: WindowPart): SupersedingRow | undefined {
-  const superseded = countOf(rows)
   const [first, ...others] = rows
-  if (first?.superseded === superseded && agree(first, computed)) return undefined
   const isMarked = first !== undefined && first.superseded !== null
   if (first !== undefined && !isMarked && agree(others.reduce(merged, first), computed)) return undefined
-  return { ...computed, superseded }
+  return standingRow(rows, computed)
+}
+
+/**
+ * The row that must stand for a corrected window though its parts may tell the same: one that counts the corrected
+ * datapoint once more is still to come. Undefined where there is such a row.
+ */
+export function standingRow(rows: WindowRow[], computed: WindowPart): SupersedingRow | undefined {
+  const superseded = countOf(rows)
+  const [first] = rows
+  return first?.superseded === superseded && agree(first, computed) ? undefined : { ...computed, superseded }
 }
 
 function merged(a: WindowRow, b: WindowRow): WindowRow {

@@ -4,8 +4,8 @@ import { featuresOfValues } from '../../telemetry/window-features.ts'
 import { windowsOfAggregates } from '../features/read-windows.ts'
 import { countParts } from '../features/windows-sql.ts'
 import type { Series } from '../metric-lookup.ts'
-import { type Point, type SeededTenant, seedTenant } from '../test/seed-tenant.ts'
-import { WINDOW } from '../test/synthetic.ts'
+import { type Point, type SeededTenant, seedTenant } from '../testing/seed-tenant.ts'
+import { WINDOW } from '../testing/synthetic.ts'
 import { closedUntil, rebuildWindows } from './rebuild-windows.ts'
 
 const START = Date.UTC(2026, 0, 1)
@@ -107,7 +107,8 @@ describe('rebuildWindows', () => {
     expect(again?.window).toEqual(unsettled?.window)
     // Whoever remembers what it read can tell each of these from the others, and counts as the database does.
     expect([settled, unsettled, again].map((read) => read?.parts)).toEqual([3, 4, 5])
-    expect(await countParts(pool, series, [START + WINDOW])).toEqual([5])
+    const stretch = { metricId: series.metricId, since: undefined, until: START + WINDOW }
+    expect(await countParts(pool, series.tenantId, [stretch])).toEqual([5])
   })
 
   it('leaves what is still open to its shard', async () => {

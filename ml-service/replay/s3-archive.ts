@@ -4,16 +4,12 @@ import {
   ListObjectsV2Command,
   type ListObjectsV2CommandInput,
   NoSuchKey,
-  S3Client,
+  type S3Client,
 } from '@aws-sdk/client-s3'
+import { openS3Client, type S3Place } from '../s3-place.ts'
 
-/** Where the archive is, and who may read it; without credentials or endpoint what the SDK finds around itself. */
-export interface ArchiveSettings {
-  bucket: string
-  /** Of every key; '' or with a slash at its end. */
-  prefix: string
-  endpoint: string | undefined
-  credentials: { accessKeyId: string; secretAccessKey: string } | undefined
+/** Where the archive is. */
+export interface ArchiveSettings extends S3Place {
   /** Keys a page of a listing, at most; S3 itself gives up to a thousand. */
   pageKeys?: number
 }
@@ -35,15 +31,8 @@ export interface Archive {
 }
 
 export function openArchive(settings: ArchiveSettings): Archive {
-  const { bucket, prefix, endpoint, credentials, pageKeys } = settings
-  const client = new S3Client({
-    ...(endpoint === undefined ? {} : { endpoint, region: 'auto', forcePathStyle: true }),
-    ...(credentials === undefined ? {} : { credentials }),
-    // R2 and local servers know no checksums but those asked for.
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_REQUIRED',
-    requestHandler: { connectionTimeout: 5_000, requestTimeout: 60_000 },
-  })
+  const { bucket, prefix, pageKeys } = settings
+  const client = openS3Client(settings)
   return {
     list: (within) =>
       list(client, { Bucket: bucket, Prefix: prefix + within, MaxKeys: pageKeys }, prefix.length),

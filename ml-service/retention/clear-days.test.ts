@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { insertDatapoints } from '../../telemetry/batch-statements.ts'
+import { insertMissingDatapoints } from '../../telemetry/batch-statements.ts'
 import { DAY_MS, dataKeptFrom } from '../../telemetry/retention-periods.ts'
-import { EmptyDatabase, pointsAt } from '../test/empty-database.ts'
+import { EmptyDatabase, pointsAt } from '../testing/empty-database.ts'
 import { applyRetention } from './apply-retention.ts'
 import { ensurePartitions, selectDays } from './retention-sql.ts'
 
@@ -53,7 +53,9 @@ describe('days', () => {
     const writing = (async () => {
       let written = 0
       for (; running; written += 1)
-        await database.pool.query(insertDatapoints(tenant.tenantId, [metricId], pointsAt(NOW + written)))
+        await database.pool.query(
+          insertMissingDatapoints(tenant.tenantId, [metricId], pointsAt(NOW + written)),
+        )
       return written
     })()
     expect(await run).toMatchObject({ daysDropped: 0, daysPostponed: 4 })
@@ -103,7 +105,7 @@ it('loses nothing of what is written meanwhile', async () => {
     for (let i = 0; running || i < 20; i += 1) {
       const fresh = NOW + i
       const old = kept + i // in the very day that rows are deleted of
-      await database.pool.query(insertDatapoints(tenant.tenantId, [metricId], pointsAt(old, fresh)))
+      await database.pool.query(insertMissingDatapoints(tenant.tenantId, [metricId], pointsAt(old, fresh)))
       written.push(old, fresh)
     }
     return written

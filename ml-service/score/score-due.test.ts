@@ -1,13 +1,17 @@
 import type { ChildProcess } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
+import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, inject, it } from 'vitest'
 import { migrate } from '../../migrations/migrate.ts'
 import { scratchDatabase } from '../../migrations/scratch-database.ts'
-import { runCli, startCli } from '../test/run-cli.ts'
-import { addEndpoint, addRule } from '../test/seed-alerting.ts'
-import { type SeededTenant, seedTenant } from '../test/seed-tenant.ts'
-import { steadyPoints, WINDOW } from '../test/synthetic.ts'
+import { runCli, startCli } from '../testing/run-cli.ts'
+import { addEndpoint, addRule } from '../testing/seed-alerting.ts'
+import { type SeededTenant, seedTenant } from '../testing/seed-tenant.ts'
+import { steadyPoints, WINDOW } from '../testing/synthetic.ts'
+import { claimDue } from './due-sql.ts'
 
 const WINDOWS = 400
 const SPIKES = [200, 300]
@@ -35,11 +39,26 @@ async function seeded(metrics: number) {
   await addEndpoint(pool, tenant.tenantId, 'https://receiver.example/')
   const start = Math.floor(Date.now() / WINDOW) * WINDOW - WINDOWS * WINDOW
   const change = (i: number, value: number) => (SPIKES.includes(i) ? value + 50 : value)
-  for (let i = 0; i < metrics; i += 1) {
-    const series = await tenant.series('pump', `m${i}`)
-    await tenant.write(series, steadyPoints(start, WINDOWS, { seed: i, change }))
+  const seeds = Array.from({ length: metrics }, (_, i) => i).values()
+  const seed = async () => {
+    for (const i of seeds) {
+      const series = await tenant.series('pump', `m${i}`)
+      await tenant.write(series, steadyPoints(start, WINDOWS, { seed: i, change }))
+    }
   }
+  await Promise.all([seed(), seed(), seed()])
   return tenant
+}
+
+/** What the scores say, by metric, whatever run wrote them. */
+async function scoresByName(tenantId: string) {
+  const { rows } = await pool.query(
+    `select m.name, s.window_end, s.score, s.onset_score, s.state, s.reasons, s.expected_low, s.expected_high
+     from anomaly_scores s join metrics m on m.tenant_id = s.tenant_id and m.id = s.metric_id
+     where s.tenant_id = $1 order by 1, 2`,
+    [tenantId],
+  )
+  return rows
 }
 
 async function outcome(tenantId: string) {
@@ -65,6 +84,26 @@ async function untilScored(tenantId: string, atLeast: number): Promise<void> {
   while ((await outcome(tenantId)).scores < atLeast);
 }
 
+/** Waits until a scorer's transaction has done all its work but for the counter that `holder` has locked. */
+async function untilBlocked(): Promise<void> {
+  const blocked = `select 1 from pg_stat_activity where application_name = 'edgepulse-ml'
+    and datname = current_database() and wait_event_type = 'Lock' and query like '%insert into usage_daily%'`
+  while ((await pool.query(blocked)).rowCount === 0);
+}
+
+/** Locks what every scoring transaction of the tenant wants last; returns what lets it go. */
+async function holdCounter(tenantId: string): Promise<() => Promise<void>> {
+  const day = new Date().toISOString().slice(0, 10)
+  await pool.query('insert into usage_daily (tenant_id, day, shard) values ($1, $2, 0)', [tenantId, day])
+  const holder = await pool.connect()
+  await holder.query('begin')
+  await holder.query('select 1 from usage_daily where tenant_id = $1 for update', [tenantId])
+  return async () => {
+    await holder.query('rollback')
+    holder.release()
+  }
+}
+
 it('exits 0 when nothing is due', async () => {
   const { code, stdout } = await runCli(['score', '--all'], environment(await seeded(0)))
   expect([code, stdout]).toEqual([0, expect.stringMatching(/^0 metrics: 0 windows scored/)])
@@ -81,31 +120,66 @@ it('drains everything that is due and leaves a model for each metric with enough
   expect(rows).toHaveLength(3)
 })
 
-it('loses and doubles nothing when a process is killed while it scores', async () => {
-  const metrics = 40
+it('writes nothing of a chunk whose process is killed before the commit, and gives it to the next at once', async () => {
+  const metrics = 30
   const tenant = await seeded(metrics)
-  for (const atLeast of [1, 12 * WINDOWS]) {
-    const child = startCli(['score', '--all'], environment(tenant))
-    await untilScored(tenant.tenantId, atLeast)
-    child.kill('SIGKILL')
-    await once(child, 'close')
-    const { due, scores, usage } = await outcome(tenant.tenantId)
-    expect(due).toBeGreaterThan(0)
-    expect(scores % WINDOWS).toBe(0)
-    expect(usage).toBe(scores)
-  }
+  const release = await holdCounter(tenant.tenantId)
+  const child = startCli(['score', '--all'], environment(tenant))
+  await untilBlocked()
+  child.kill('SIGKILL')
+  await once(child, 'close')
+  await release()
+  expect(await outcome(tenant.tenantId)).toMatchObject({ due: metrics, scores: 0, usage: 0, deliveries: 0 })
   expect((await runCli(['score', '--all'], environment(tenant))).code).toBe(0)
   expect(await outcome(tenant.tenantId)).toEqual(whole(metrics))
 })
 
-it('shares the work between processes without doing any of it twice', async () => {
-  const metrics = 30
-  const tenant = await seeded(metrics)
-  const runs = await Promise.all([1, 2, 3].map(() => runCli(['score', '--all'], environment(tenant))))
+it('takes a chunk away from a holder that is never heard of again, within a minute', async () => {
+  const tenant = await seeded(1)
+  const holder = await pool.connect()
+  let ended: Error | undefined
+  holder.on('error', (error) => {
+    ended = error
+  })
+  await holder.query('begin')
+  expect(await claimDue(holder, [], 10)).toHaveLength(1)
+  const { rows } = await holder.query('show idle_in_transaction_session_timeout')
+  expect(rows).toEqual([{ idle_in_transaction_session_timeout: '45s' }])
+  await holder.query("set local idle_in_transaction_session_timeout = '200ms'") // so as not to wait so long
+  expect((await runCli(['score', '--all'], environment(tenant))).code).toBe(0)
+  expect(ended?.message).toMatch(/idle-in-transaction timeout|terminat/)
+  holder.release(true)
+  expect(await outcome(tenant.tenantId)).toEqual(whole(1))
+})
+
+it('shares the work between processes, one of them killed, with the scores of one undisturbed run', async () => {
+  const metrics = 220
+  const undisturbed = await seeded(metrics)
+  expect((await runCli(['score', '--all'], environment(undisturbed))).code).toBe(0)
+  const expected = await scoresByName(undisturbed.tenantId)
+  const shared = await seeded(metrics)
+  const env = environment(shared)
+  const victim = startCli(['score', '--all'], env)
+  const others = [1, 2, 3].map(() => runCli(['score', '--all'], env))
+  await untilScored(shared.tenantId, 1)
+  victim.kill('SIGKILL')
+  const runs = await Promise.all(others)
   expect(runs.map(({ code }) => code)).toEqual([0, 0, 0])
-  const shares = runs.map(({ stdout }) => Number(stdout.split(' ')[0]))
-  expect(shares.reduce((sum, share) => sum + share, 0)).toBe(metrics)
-  expect(await outcome(tenant.tenantId)).toEqual(whole(metrics))
+  expect(await outcome(shared.tenantId)).toEqual(whole(metrics))
+  expect(await scoresByName(shared.tenantId)).toEqual(expected)
+}, 90_000)
+
+it('finishes the chunks at hand when it is told to stop, and exits 0', async () => {
+  const tenant = await seeded(60)
+  const release = await holdCounter(tenant.tenantId)
+  const child = startCli(['score', '--all'], environment(tenant))
+  await untilBlocked()
+  child.kill('SIGTERM')
+  await release()
+  expect((await once(child, 'close'))[0]).toBe(0)
+  const { scores, usage, due } = await outcome(tenant.tenantId)
+  expect(scores).toBeGreaterThan(0)
+  expect([usage, due * WINDOWS]).toEqual([scores, whole(60).scores - scores])
 })
 
 it('waits for a metric that another process holds', async () => {
@@ -115,9 +189,14 @@ it('waits for a metric that another process holds', async () => {
   await holder.query('select 1 from due_metrics for update')
   const child: ChildProcess = startCli(['score', '--all'], environment(tenant))
   const ended = once(child, 'close')
-  const asked =
-    "select 1 from pg_stat_activity where application_name = 'edgepulse-ml' and query like '%from due_metrics%'"
-  while ((await pool.query(asked)).rowCount === 0);
+  const asked = new Set<string>()
+  while (asked.size < 10) {
+    const { rows } = await pool.query(
+      `select query_start::text as at from pg_stat_activity where application_name = 'edgepulse-ml'
+       and datname = current_database()`,
+    )
+    for (const { at } of rows) asked.add(at)
+  }
   expect(child.exitCode).toBeNull()
   await holder.query('rollback')
   holder.release()
@@ -152,4 +231,55 @@ it('goes on after a metric that fails, says so in the log and by exit code 1, an
     }),
   ])
   expect((await outcome(tenant.tenantId)).due).toBe(1)
+})
+
+/** Metrics that have been scored once, and of which the first one's newest artefact is now `change`d. */
+async function withArtefact(change: (file: string) => { text: string } | undefined) {
+  const tenant = await seeded(3)
+  await runCli(['score', '--all'], environment(tenant))
+  const { rows } = await pool.query(
+    `select m.id, m.path, m.metric_id from models m join metrics s on s.tenant_id = m.tenant_id and s.id = m.metric_id
+     where m.tenant_id = $1 and s.name = 'm0' order by trained_until desc limit 1`,
+    [tenant.tenantId],
+  )
+  const [{ id, path: relative, metric_id: metricId }] = rows
+  const file = path.join(tenant.modelDir, relative)
+  const written = change(file)
+  if (written !== undefined) {
+    writeFileSync(file, written.text)
+    const sha256 = createHash('sha256').update(written.text).digest('hex')
+    await pool.query('update models set sha256 = $2 where id = $1', [id, sha256])
+  }
+  await pool.query('insert into due_metrics (tenant_id, metric_id) select tenant_id, id from metrics')
+  const { code, stdout, stderr } = await runCli(['score', '--all'], environment(tenant))
+  const lines = stderr.trim().split('\n')
+  const errors = lines.map((line) => JSON.parse(line)).filter(({ level }) => level === 'error')
+  return { code, stdout, errors, metricId, relative, file, tenantId: tenant.tenantId }
+}
+
+it.each([
+  ['missing', (file: string) => rmSync(file)],
+  ['damaged', (file: string) => appendFileSync(file, ' ')],
+])(
+  'says which artefact is %s, scores that metric from an older one, and the rest goes on',
+  async (_, damage) => {
+    const { code, stdout, errors, metricId, relative, file } = await withArtefact((at) => {
+      damage(at)
+      return undefined
+    })
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/^3 metrics: 0 windows scored, 0 changed/)])
+    expect(errors).toEqual([expect.objectContaining({ metric_id: metricId, path: relative })])
+    expect(existsSync(file)).toBe(true) // made again by the same walk
+  },
+)
+
+it('leaves alone a metric whose artefact comes from a newer version, and the rest goes on', async () => {
+  const newer = { text: '{"format":999}' }
+  const { code, stdout, errors, metricId, file, tenantId } = await withArtefact(() => newer)
+  expect([code, stdout]).toEqual([1, expect.stringMatching(/^2 metrics: 0 windows scored/)])
+  expect(errors).toEqual([
+    expect.objectContaining({ metric_id: metricId, error: expect.stringMatching(/format 999.*update/) }),
+  ])
+  expect(readFileSync(file, 'utf8')).toBe(newer.text)
+  expect((await outcome(tenantId)).due).toBe(1)
 })

@@ -1,10 +1,17 @@
 import type pg from 'pg'
 import { become, inTransaction, isConflict, isUnreachable, OPERATOR, scopedDatabase } from '../database.ts'
 import { log, messageOf } from '../log.ts'
-import type { Series } from '../metric-lookup.ts'
+import { MetricError } from '../metric-error.ts'
 import type { ArtefactStore } from '../train/artefact-store.ts'
-import { type ScoreSummary, scoreSeries } from './score-series.ts'
-import { claimDueMetric, countDue, type MetricKey, nameMetric } from './scores-sql.ts'
+import { claimDue, countDue, type MetricKey, nameMetrics } from './due-sql.ts'
+import { type ChunkResult, type ScoreSummary, scoreChunk } from './score-chunk.ts'
+
+/** One computes while another waits for Postgres. */
+const AT_ONCE = 2
+/** Metrics of one transaction: more hold more memory and save Postgres little. */
+const CHUNK_METRICS = 32
+/** In a row: more are no accident. */
+const MAX_CONFLICTS = 10
 
 export interface ScoreDueDeps {
   pool: pg.Pool
@@ -13,15 +20,18 @@ export interface ScoreDueDeps {
   now: () => number
   /** Metrics to leave alone for now; one whose scoring fails is added. */
   except: Set<string>
-  onScored: (series: Series, summary: ScoreSummary) => void
+  /** Called after the commit; a metric with a long past is scored in several. */
+  onScored: (summary: ScoreSummary, finished: boolean) => void
 }
 
 /**
- * Scores due metrics that nobody else holds, one transaction each, until none is left or `stopped` says so.
- * A metric that fails is logged, keeps its due row and joins `except`. Throws when Postgres is away.
+ * Scores due metrics that nobody else holds, a chunk of one tenant's in a transaction, until none is left or
+ * `stopped` says so; the chunk at hand is finished. A metric that fails is logged, keeps its due row and joins
+ * `except`. Throws when Postgres is away.
  */
 export async function scoreDue(deps: ScoreDueDeps, stopped: () => boolean = () => false): Promise<void> {
-  while (!stopped() && (await scoreNextDue(deps)));
+  const results = await Promise.allSettled(Array.from({ length: AT_ONCE }, () => drain(deps, stopped)))
+  for (const result of results) if (result.status === 'rejected') throw result.reason
 }
 
 /** How many metrics are due but held by others (or arrived just now). */
@@ -30,33 +40,72 @@ export async function dueElsewhere({ pool, except }: ScoreDueDeps): Promise<numb
   return count
 }
 
-async function scoreNextDue({ pool, store, now, except, onScored }: ScoreDueDeps): Promise<boolean> {
-  let claimed: MetricKey | undefined
-  try {
-    const done = await inTransaction(pool, OPERATOR, async (db) => {
-      claimed = await claimDueMetric(db, [...except])
-      if (claimed === undefined) return undefined
-      await become(db, claimed)
-      const series = await nameMetric(db, claimed)
-      return { series, ...(await scoreSeries(db, { store, now: now() }, series)) }
-    })
-    if (done === undefined) return false
-    await done.cleanUp()
-    onScored(done.series, done.summary)
-    logScored(done.series, done.summary)
-  } catch (error) {
-    if (claimed === undefined || isUnreachable(error)) throw error
-    const about = { tenant_id: claimed.tenantId, metric_id: claimed.metricId, error: messageOf(error) }
-    if (isConflict(error)) {
-      log('warn', 'scoring gave way to another transaction and is done again', about)
-      return true
+async function drain(deps: ScoreDueDeps, stopped: () => boolean): Promise<void> {
+  let limit = CHUNK_METRICS
+  for (let conflicts = 0; !stopped(); ) {
+    let claimed: MetricKey[] = []
+    try {
+      const result = await inTransaction(deps.pool, OPERATOR, async (db) => {
+        claimed = await claimDue(db, [...deps.except], limit)
+        const [first] = claimed
+        if (first === undefined) return undefined
+        await become(db, first)
+        const ids = claimed.map(({ metricId }) => metricId)
+        const series = await nameMetrics(db, first.tenantId, ids)
+        return scoreChunk(db, { store: deps.store, now: deps.now() }, series, { oneRound: true })
+      })
+      if (result === undefined) return
+      await result.cleanUp()
+      report(deps, result)
+      limit = Math.min(CHUNK_METRICS, 2 * limit)
+      conflicts = 0
+    } catch (error) {
+      if (isUnreachable(error)) throw error
+      if (isConflict(error) && conflicts < MAX_CONFLICTS) {
+        conflicts += 1
+        const about = { tenant_id: claimed[0]?.tenantId, error: messageOf(error) }
+        log('warn', 'scoring gave way to another transaction and is done again', about)
+      }
+      // A failure that names no metric is narrowed down.
+      else if (!blame(deps, claimed, error)) limit = Math.floor(claimed.length / 2)
     }
-    except.add(claimed.metricId)
-    log('error', 'scoring failed', about)
   }
+}
+
+/** Whether it is clear which metric failed. */
+function blame(deps: ScoreDueDeps, claimed: MetricKey[], error: unknown): boolean {
+  const [first] = claimed
+  if (first === undefined) throw error
+  if (error instanceof MetricError) fail(deps, error)
+  else if (claimed.length === 1) fail(deps, new MetricError(first, error))
+  else return false
   return true
 }
 
-export function logScored({ tenantId, metricId }: Series, summary: ScoreSummary): void {
-  log('info', 'scored', { tenant_id: tenantId, metric_id: metricId, ...summary })
+function fail({ except }: ScoreDueDeps, error: MetricError): void {
+  except.add(error.metricId)
+  log('error', 'scoring failed', {
+    tenant_id: error.tenantId,
+    metric_id: error.metricId,
+    error: messageOf(error),
+  })
+}
+
+function report(deps: ScoreDueDeps, { metrics, failures }: ChunkResult): void {
+  for (const failure of failures) fail(deps, failure)
+  const total = { metrics: metrics.length, scored: 0, rescored: 0, anomalous: 0, opened: 0, resolved: 0 }
+  for (const { summary, finished } of metrics) {
+    addTo(total, summary)
+    deps.onScored(summary, finished)
+  }
+  const tenantId = metrics[0]?.series.tenantId
+  if (!process.stderr.isTTY) log('info', 'scored', { tenant_id: tenantId, ...total })
+}
+
+export function addTo(total: ScoreSummary, summary: ScoreSummary): void {
+  total.scored += summary.scored
+  total.rescored += summary.rescored
+  total.anomalous += summary.anomalous
+  total.opened += summary.opened
+  total.resolved += summary.resolved
 }

@@ -1,100 +1,75 @@
+import { arrayText, TO_INSTANT } from '../../telemetry/batch-statements.ts'
 import type { Verdict } from '../baseline/baseline.ts'
 import type { Database } from '../database.ts'
-import type { Series } from '../metric-lookup.ts'
 
-export interface MetricKey {
-  tenantId: string
-  metricId: string
-}
-
-/**
- * Claims the metric that has been due longest and is held by nobody else, until the transaction ends;
- * undefined when there is none. `except` are metric ids to leave alone.
- */
-export async function claimDueMetric(db: Database, except: string[]): Promise<MetricKey | undefined> {
-  const { rows } = await db.query<MetricKey>(
-    `select tenant_id as "tenantId", metric_id as "metricId" from due_metrics where metric_id <> all($1::uuid[])
-     order by due_since, metric_id limit 1 for update skip locked`,
-    [except],
-  )
-  return rows[0]
-}
-
-/** A claimed metric with its names: its due row, which refers to it, is locked. */
-export async function nameMetric(db: Database, { tenantId, metricId }: MetricKey): Promise<Series> {
-  const { rows } = await db.query<Series>(
-    `select m.tenant_id as "tenantId", m.id as "metricId", d.external_id as device, m.name as metric
-     from metrics m join devices d on d.tenant_id = m.tenant_id and d.id = m.device_id
-     where m.tenant_id = $1 and m.id = $2`,
-    [tenantId, metricId],
-  )
-  return rows[0]!
-}
-
-/** How many metrics are due, held by somebody or not, and for how long the oldest has been. */
-export async function countDue(
-  db: Database,
-  except: string[],
-): Promise<{ count: number; oldestSeconds: number }> {
-  const { rows } = await db.query<{ count: number; oldestSeconds: number }>(
-    `select count(*)::float8 as count,
-       coalesce(extract(epoch from now() - min(due_since)), 0)::float8 as "oldestSeconds"
-     from due_metrics where metric_id <> all($1::uuid[])`,
-    [except],
-  )
-  return rows[0]!
-}
-
-/** Waits until nobody else scores this metric and keeps it so until the transaction ends. */
-export async function lockMetric(db: Database, { tenantId, metricId }: MetricKey): Promise<void> {
-  await db.query('select 1 from due_metrics where tenant_id = $1 and metric_id = $2 for update', [
-    tenantId,
-    metricId,
-  ])
-  await db.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`score/${tenantId}/${metricId}`])
-}
-
-export async function deleteDue(db: Database, { tenantId, metricId }: MetricKey): Promise<void> {
-  await db.query('delete from due_metrics where tenant_id = $1 and metric_id = $2', [tenantId, metricId])
-}
-
-/** End of the newest scored window; undefined before the first. */
+/** End of the newest scored window of each metric that has one. */
 export async function lastScored(
   db: Database,
-  { tenantId, metricId }: MetricKey,
-): Promise<number | undefined> {
-  const { rows } = await db.query<{ last: number | null }>(
-    `select (extract(epoch from max(window_end)) * 1000)::float8 as last
-     from anomaly_scores where tenant_id = $1 and metric_id = $2`,
-    [tenantId, metricId],
+  tenantId: string,
+  metricIds: string[],
+): Promise<Map<string, number>> {
+  const { rows } = await db.query<{ metricId: string; last: number }>(
+    `select m.id as "metricId", (extract(epoch from s.window_end) * 1000)::float8 as last
+     from unnest($2::uuid[]) as m (id) cross join lateral (
+       select window_end from anomaly_scores where tenant_id = $1 and metric_id = m.id
+       order by window_end desc limit 1) s`,
+    [tenantId, arrayText(metricIds)],
   )
-  return rows[0]?.last ?? undefined
+  return new Map(rows.map(({ metricId, last }) => [metricId, last]))
 }
 
-export interface ScoreRow extends Verdict {
+export interface ScoreRow {
+  metricId: string
+  verdict: Verdict
   /** The artefact the walk started from; null while learning. */
   modelId: string | null
 }
 
+export interface Written {
+  metricId: string
+  inserted: number
+  updated: number
+}
+
+/** `$1` is the tenant, `$2` the time of scoring, the rest what `columnsOf` gives. */
+const insertInto = (table: string) =>
+  `insert into ${table} (tenant_id, metric_id, window_start, window_end, score, onset_score,
+     state, reasons, expected_low, expected_high, model_id, scored_at)
+   select $1, s.metric_id, ${TO_INSTANT('s.window_start')}, ${TO_INSTANT('s.window_end')}, s.score,
+     s.onset_score, s.state, coalesce(s.reasons, '[]'), s.expected_low, s.expected_high, s.model_id, $2
+   from unnest($3::uuid[], $4::float8[], $5::float8[], $6::float8[], $7::float8[], $8::text[], $9::jsonb[],
+     $10::float8[], $11::float8[], $12::uuid[])
+     as s (metric_id, window_start, window_end, score, onset_score, state, reasons, expected_low,
+       expected_high, model_id)`
+
 /**
- * Writes what is new or has changed and returns how many rows of each. A window once scored does not go back
- * to learning: that would only say that its past has been dropped by retention.
+ * Writes scores of windows behind a metric's newest scored one, which therefore have none yet: half the cost of
+ * looking first. Fails as a conflict where somebody who does not hold the metric wrote one meanwhile.
+ */
+export async function insertScores(
+  db: Database,
+  tenantId: string,
+  scores: ScoreRow[],
+  now: number,
+): Promise<void> {
+  if (scores.length === 0) return
+  await db.query(insertInto('anomaly_scores'), [tenantId, new Date(now), ...columnsOf(scores)])
+}
+
+/**
+ * Writes what is new or has changed, ordered by key, and returns how many rows of each a metric has. A window
+ * once scored does not go back to learning: that would only say that its past has been dropped by retention.
  */
 export async function upsertScores(
   db: Database,
-  { tenantId, metricId }: MetricKey,
+  tenantId: string,
   scores: ScoreRow[],
   now: number,
-): Promise<{ inserted: number; updated: number }> {
-  const { rows } = await db.query<{ inserted: number; updated: number }>(
+): Promise<Written[]> {
+  if (scores.length === 0) return []
+  const { rows } = await db.query<Written>(
     `with written as (
-       insert into anomaly_scores as old (tenant_id, metric_id, window_start, window_end, score, onset_score,
-         state, reasons, expected_low, expected_high, model_id, scored_at)
-       select $1, $2, s.window_start, s.window_end, s.score, s.onset_score, s.state, s.reasons,
-         s.expected_low, s.expected_high, s.model_id, $3
-       from unnest($4::timestamptz[], $5::timestamptz[], $6::float8[], $7::float8[], $8::text[], $9::jsonb[],
-         $10::float8[], $11::float8[], $12::uuid[])
-         as s (window_start, window_end, score, onset_score, state, reasons, expected_low, expected_high, model_id)
+       ${insertInto('anomaly_scores as old')}
        on conflict (tenant_id, metric_id, window_end) do update
          set score = excluded.score, onset_score = excluded.onset_score, state = excluded.state,
            reasons = excluded.reasons, expected_low = excluded.expected_low,
@@ -103,25 +78,30 @@ export async function upsertScores(
              is distinct from (excluded.score, excluded.onset_score, excluded.state, excluded.reasons,
                excluded.expected_low, excluded.expected_high)
            and not (old.state = 'ready' and excluded.state = 'learning')
-       returning (xmax = 0) as inserted)
-     select (count(*) filter (where inserted))::float8 as inserted,
-       (count(*) filter (where not inserted))::float8 as updated from written`,
-    [tenantId, metricId, new Date(now), ...columnsOf(scores)],
+       returning metric_id, (xmax = 0) as inserted)
+     select metric_id as "metricId", (count(*) filter (where inserted))::float8 as inserted,
+       (count(*) filter (where not inserted))::float8 as updated from written group by metric_id`,
+    [tenantId, new Date(now), ...columnsOf(scores)],
   )
-  return rows[0]!
+  return rows
 }
 
 const columnsOf = (scores: ScoreRow[]) => [
-  scores.map((row) => new Date(row.windowStart)),
-  scores.map((row) => new Date(row.windowEnd)),
-  scores.map((row) => row.score),
-  scores.map((row) => row.onsetScore),
-  scores.map((row) => row.state),
-  scores.map((row) => JSON.stringify(row.reasons)),
-  scores.map((row) => row.expected?.low ?? null),
-  scores.map((row) => row.expected?.high ?? null),
-  scores.map((row) => row.modelId),
+  arrayText(scores.map(({ metricId }) => metricId)),
+  arrayText(scores.map(({ verdict }) => verdict.windowStart)),
+  arrayText(scores.map(({ verdict }) => verdict.windowEnd)),
+  arrayText(scores.map(({ verdict }) => verdict.score)),
+  arrayText(scores.map(({ verdict }) => verdict.onsetScore)),
+  arrayText(scores.map(({ verdict }) => verdict.state)),
+  arrayText(scores.map(({ verdict }) => jsonElement(verdict.reasons))),
+  arrayText(scores.map(({ verdict }) => verdict.expected?.low ?? 'NULL')),
+  arrayText(scores.map(({ verdict }) => verdict.expected?.high ?? 'NULL')),
+  arrayText(scores.map(({ modelId }) => modelId ?? 'NULL')),
 ]
+
+/** Most windows have no reasons. */
+const jsonElement = (reasons: string[]) =>
+  reasons.length === 0 ? 'NULL' : `"${JSON.stringify(reasons).replaceAll(/["\\]/g, '\\$&')}"`
 
 /** Adds to the tenant's counter of the UTC day of `now`. Last in its transaction: every scorer wants this row. */
 export async function countWindowsScored(

@@ -25,7 +25,7 @@ export async function loop(
 }
 
 /** Sleeps, but no longer than until `signal` fires. */
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
+export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return
   await sleep(ms, undefined, { signal }).catch(() => {})
 }

@@ -1,22 +1,23 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
-import { UsageError } from '../usage-error.ts'
+import { DeleteObjectCommand, GetObjectCommand, NoSuchKey, PutObjectCommand } from '@aws-sdk/client-s3'
+import { openS3Client, type S3Place } from '../s3-place.ts'
 
 /** Where artefacts lie; paths are relative, with slashes. */
 export interface ArtefactStore {
-  /** The text, or undefined when there is no such artefact. */
+  /** The text, or undefined when there is no such artefact. Throws where the store does not answer. */
   read(artefactPath: string): Promise<string | undefined>
   /** All or nothing: nobody ever reads half an artefact. */
   write(artefactPath: string, text: string): Promise<void>
   remove(artefactPath: string): Promise<void>
 }
 
-/** Opens MODEL_DIR. Object stores are told apart by `s3://` and not supported yet. */
-export function openArtefactStore(modelDir: string): ArtefactStore {
-  if (modelDir.startsWith('s3://')) {
-    throw new UsageError('MODEL_DIR on s3:// is not supported yet: set it to a folder.')
-  }
+/** Opens MODEL_DIR: a folder, or a place in an object store. */
+export const openArtefactStore = (modelDir: string | S3Place): ArtefactStore =>
+  typeof modelDir === 'string' ? folderStore(modelDir) : s3Store(modelDir)
+
+function folderStore(modelDir: string): ArtefactStore {
   const fileOf = (artefactPath: string) => path.join(path.resolve(modelDir), ...artefactPath.split('/'))
   return {
     read: async (artefactPath) => {
@@ -43,4 +44,28 @@ async function writeAtomically(file: string, text: string): Promise<void> {
     await handle.close()
   }
   await rename(unfinished, file)
+}
+
+/** An object appears whole or not at all. */
+function s3Store(place: S3Place): ArtefactStore {
+  const client = openS3Client(place)
+  const objectOf = (artefactPath: string) => ({ Bucket: place.bucket, Key: place.prefix + artefactPath })
+  return {
+    read: async (artefactPath) => {
+      try {
+        const { Body } = await client.send(new GetObjectCommand(objectOf(artefactPath)))
+        return await Body?.transformToString()
+      } catch (error) {
+        if (error instanceof NoSuchKey) return undefined
+        throw error
+      }
+    },
+    write: async (artefactPath, text) => {
+      const content = { Body: text, ContentType: 'application/json' }
+      await client.send(new PutObjectCommand({ ...objectOf(artefactPath), ...content }))
+    },
+    remove: async (artefactPath) => {
+      await client.send(new DeleteObjectCommand(objectOf(artefactPath)))
+    },
+  }
 }

@@ -1,4 +1,5 @@
-import { type Database, instant } from '../database.ts'
+import { arrayText, TO_INSTANT } from '../../telemetry/batch-statements.ts'
+import type { Database } from '../database.ts'
 
 interface MetricKey {
   tenantId: string
@@ -12,32 +13,45 @@ export interface ModelRow {
   trainedUntil: number
 }
 
-/** The metric's models that end by `until`, newest first. */
-export async function selectModels(db: Database, key: MetricKey, until: number): Promise<ModelRow[]> {
-  const { rows } = await db.query<ModelRow>(
-    `select id, path, sha256, (extract(epoch from trained_until) * 1000)::float8 as "trainedUntil"
-     from models where tenant_id = $1 and metric_id = $2 and trained_until <= $3
-     order by trained_until desc`,
-    [key.tenantId, key.metricId, instant(until)],
+/** The models of these metrics of one tenant, newest first within each. */
+export async function selectModels(
+  db: Database,
+  tenantId: string,
+  metricIds: string[],
+): Promise<(ModelRow & { metricId: string })[]> {
+  const { rows } = await db.query<ModelRow & { metricId: string }>(
+    `select metric_id as "metricId", id, path, sha256,
+       (extract(epoch from trained_until) * 1000)::float8 as "trainedUntil"
+     from models where tenant_id = $1 and metric_id = any($2) order by metric_id, trained_until desc`,
+    [tenantId, metricIds],
   )
   return rows
 }
 
-/** Records an artefact; training again up to the same time updates its entry. */
-export async function upsertModel(db: Database, key: MetricKey, model: ModelRow): Promise<void> {
+/** Records artefacts of one tenant; training again up to the same time updates an entry. */
+export async function upsertModels(
+  db: Database,
+  tenantId: string,
+  models: (ModelRow & MetricKey)[],
+): Promise<void> {
   await db.query(
     `insert into models (tenant_id, metric_id, id, path, sha256, trained_until)
-     values ($1, $2, $3, $4, $5, $6)
+     select $1, m.metric_id, m.id, m.path, m.sha256, ${TO_INSTANT('m.until')}
+     from unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::float8[])
+       as m (metric_id, id, path, sha256, until)
      on conflict (tenant_id, metric_id, trained_until)
      do update set path = excluded.path, sha256 = excluded.sha256, updated_at = now()`,
-    [key.tenantId, key.metricId, model.id, model.path, model.sha256, new Date(model.trainedUntil)],
+    [
+      tenantId,
+      arrayText(models.map(({ metricId }) => metricId)),
+      arrayText(models.map(({ id }) => id)),
+      models.map((model) => model.path),
+      models.map(({ sha256 }) => sha256),
+      arrayText(models.map(({ trainedUntil }) => trainedUntil)),
+    ],
   )
 }
 
-export async function deleteModels(db: Database, key: MetricKey, ids: string[]): Promise<void> {
-  await db.query('delete from models where tenant_id = $1 and metric_id = $2 and id = any($3)', [
-    key.tenantId,
-    key.metricId,
-    ids,
-  ])
+export async function deleteModels(db: Database, tenantId: string, ids: string[]): Promise<void> {
+  await db.query('delete from models where tenant_id = $1 and id = any($2)', [tenantId, ids])
 }

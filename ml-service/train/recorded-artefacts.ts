@@ -1,35 +1,76 @@
-import { type Artefact, decodeArtefact, encodeArtefact, sha256Of } from '../baseline/artefact.ts'
+import * as v from 'valibot'
+import { type Artefact, decodeArtefact, encodeArtefact, FORMAT, sha256Of } from '../baseline/artefact.ts'
 import type { Database } from '../database.ts'
 import { derivedId } from '../derived-id.ts'
 import { countParts } from '../features/windows-sql.ts'
 import { log, messageOf } from '../log.ts'
+import { MetricError } from '../metric-error.ts'
 import type { Series } from '../metric-lookup.ts'
 import type { ArtefactStore } from './artefact-store.ts'
-import { type ModelRow, selectModels, upsertModel } from './models-sql.ts'
+import { inParallel } from './in-parallel.ts'
+import { type ModelRow, selectModels, upsertModels } from './models-sql.ts'
 
 export interface Recorded {
   model: ModelRow
   artefact: Artefact
 }
 
+/** What is recorded of one metric. */
+export interface FoundArtefacts {
+  /** The newest artefact that still describes what is stored; undefined when there is none. */
+  recorded: Recorded | undefined
+  /** The newer ones that do not: they hold a past that is no longer true. */
+  stale: ModelRow[]
+  older: ModelRow[]
+}
+
 /**
- * The newest artefact that ends by `until` and still describes what is stored: its file is whole, and no
- * part of a window it learned has arrived since. Undefined when there is none. `stale` are the newer ones
- * that failed: they hold a past that is no longer true.
+ * For each metric (all of one tenant) the newest artefact that ends by `until` and still describes what is
+ * stored: its file is whole, and no part of a window it learned has arrived since. One that is damaged or
+ * missing is reported and an older one taken. A metric fails, and has no entry in `found`, whose artefact comes
+ * from a newer version or whose store does not answer.
  */
-export async function newestArtefact(
+export async function newestArtefacts(
   db: Database,
   store: ArtefactStore,
-  series: Series,
-  until: number,
-): Promise<{ recorded: Recorded | undefined; stale: ModelRow[]; older: ModelRow[] }> {
-  const models = await selectModels(db, series, until)
-  for (const [i, model] of models.entries()) {
-    const artefact = await readArtefact(store, series, model)
-    if (artefact === undefined || !(await stillHolds(db, artefact))) continue
-    return { recorded: { model, artefact }, stale: models.slice(0, i), older: models.slice(i + 1) }
+  tenantId: string,
+  wanted: { series: Series; until: number }[],
+): Promise<{ found: Map<string, FoundArtefacts>; failures: MetricError[] }> {
+  const ids = wanted.map(({ series }) => series.metricId)
+  const models = Map.groupBy(await selectModels(db, tenantId, ids), ({ metricId }) => metricId)
+  const searches = wanted.map(({ series, until }) => {
+    const candidates = (models.get(series.metricId) ?? []).filter(({ trainedUntil }) => trainedUntil <= until)
+    return { series, candidates, at: 0, artefact: undefined as Artefact | undefined }
+  })
+  const failed = new Map<string, MetricError>()
+  for (let open = searches; open.length > 0; ) {
+    await inParallel(open, async (search) => {
+      const model = search.candidates[search.at]
+      try {
+        search.artefact = model && (await readArtefact(store, search.series, model))
+      } catch (error) {
+        failed.set(search.series.metricId, new MetricError(search.series, error))
+      }
+    })
+    const holding = await stillHolding(db, tenantId, open)
+    open = open.filter(
+      ({ series, candidates, at, artefact }) =>
+        !failed.has(series.metricId) && !holding.has(artefact) && at < candidates.length,
+    )
+    for (const search of open) {
+      search.artefact = undefined
+      search.at += 1
+    }
   }
-  return { recorded: undefined, stale: models, older: [] }
+  const found = searches
+    .filter(({ series }) => !failed.has(series.metricId))
+    .map(({ series, candidates, at, artefact }) => {
+      const model = candidates[at]
+      const recorded = model && artefact && { model, artefact }
+      const others = { stale: candidates.slice(0, at), older: candidates.slice(at + 1) }
+      return [series.metricId, { recorded, ...others }] as const
+    })
+  return { found: new Map(found), failures: [...failed.values()] }
 }
 
 /** An artefact ready to be stored: its text is fixed, whatever its baseline learns afterwards. */
@@ -39,7 +80,12 @@ export interface PreparedArtefact {
   text: string
 }
 
-export function prepareArtefact(artefact: Artefact): PreparedArtefact {
+const HEAD_SUFFIX = '.head.json'
+
+/** Whether a model lies between checkpoints: only the newest one of a metric is kept. */
+export const isHead = (model: ModelRow): boolean => model.path.endsWith(HEAD_SUFFIX)
+
+export function prepareArtefact(artefact: Artefact, suffix: '.json' | typeof HEAD_SUFFIX): PreparedArtefact {
   const { tenantId, metricId, trainedUntil } = artefact
   const text = encodeArtefact(artefact)
   const sha256 = sha256Of(text)
@@ -48,7 +94,7 @@ export function prepareArtefact(artefact: Artefact): PreparedArtefact {
     key: { tenantId, metricId },
     model: {
       id: derivedId('model', tenantId, metricId, trainedUntil),
-      path: `${tenantId}/${metricId}/${stamp}-${sha256.slice(0, 12)}.json`,
+      path: `${tenantId}/${metricId}/${stamp}-${sha256.slice(0, 12)}${suffix}`,
       sha256,
       trainedUntil,
     },
@@ -56,41 +102,84 @@ export function prepareArtefact(artefact: Artefact): PreparedArtefact {
   }
 }
 
-/** Writes the file, then its entry: an entry never names a file that is not there. */
-export async function recordArtefact(
+/** Writes the files, then their entries: an entry never names a file that is not there. */
+export async function recordArtefacts(
   db: Database,
   store: ArtefactStore,
-  { key, model, text }: PreparedArtefact,
+  tenantId: string,
+  artefacts: PreparedArtefact[],
 ): Promise<void> {
-  await store.write(model.path, text)
-  await upsertModel(db, key, model)
+  if (artefacts.length === 0) return
+  await inParallel(artefacts, ({ model, text }) => store.write(model.path, text))
+  const rows = artefacts.map(({ key, model }) => ({ ...key, ...model }))
+  await upsertModels(db, tenantId, rows)
 }
 
 /** A file that is gone or damaged is as good as none: the walk starts from an older one. */
 async function readArtefact(
   store: ArtefactStore,
-  { tenantId, metricId }: Series,
+  series: Series,
   model: ModelRow,
 ): Promise<Artefact | undefined> {
+  const { tenantId, metricId } = series
   const about = { tenant_id: tenantId, metric_id: metricId, path: model.path }
+  const text = await store.read(model.path) // a store that does not answer is no damage
+  if (text === undefined || sha256Of(text) !== model.sha256) {
+    const problem = text === undefined ? 'is missing' : 'does not match its checksum'
+    log('error', `a model artefact ${problem}; scoring walks from an older one`, about)
+    return undefined
+  }
+  refuseNewer(model, text)
   try {
-    const text = await store.read(model.path)
-    if (text !== undefined && sha256Of(text) === model.sha256) {
-      const artefact = decodeArtefact(text)
-      if (artefact.tenantId === tenantId && artefact.metricId === metricId) return artefact
-    }
-    log('warn', 'a model artefact is missing or does not match its checksum; using an older one', about)
+    const artefact = decodeArtefact(text)
+    if (artefact.tenantId !== tenantId || artefact.metricId !== metricId)
+      throw new RangeError('It is of another metric.')
+    return artefact
   } catch (error) {
-    log('warn', 'a model artefact cannot be read; using an older one', { ...about, error: messageOf(error) })
+    const cause = messageOf(error)
+    log('error', 'a model artefact cannot be read; scoring walks from an older one', {
+      ...about,
+      error: cause,
+    })
   }
   return undefined
 }
 
+const formatSchema = v.pipe(v.string(), v.parseJson(), v.object({ format: v.number() }))
+
+/** An older version must not take for damaged, and remove, what a newer one wrote beside it. */
+function refuseNewer(model: ModelRow, text: string): void {
+  const parsed = v.safeParse(formatSchema, text)
+  if (!parsed.success || parsed.output.format <= FORMAT) return
+  throw new RangeError(
+    `The model artefact ${model.path} has format ${parsed.output.format} and this version reads up to ${FORMAT}: update the service.`,
+  )
+}
+
+/** Those among the artefacts that still describe what is stored. */
+async function stillHolding(
+  db: Database,
+  tenantId: string,
+  searches: { artefact: Artefact | undefined }[],
+): Promise<Set<Artefact | undefined>> {
+  const artefacts = searches.flatMap(({ artefact }) => artefact ?? [])
+  if (artefacts.length === 0) return new Set()
+  const stretches = artefacts.flatMap(({ metricId, ledger }) =>
+    ledger.map(({ until }, i) => ({ metricId, since: ledger[i - 1]?.until, until })),
+  )
+  const counted = await countParts(db, tenantId, stretches)
+  let taken = 0
+  return new Set(
+    artefacts.filter(({ ledger }) => {
+      const parts = counted.slice(taken, taken + ledger.length)
+      taken += ledger.length
+      return holds(ledger, parts)
+    }),
+  )
+}
+
 /** Retention takes the oldest parts; any other loss, and any addition, means a changed past. */
-async function stillHolds(db: Database, artefact: Artefact): Promise<boolean> {
-  const { ledger } = artefact
-  const untils = ledger.map((entry) => entry.until)
-  const counted = await countParts(db, artefact, untils)
+function holds(ledger: Artefact['ledger'], counted: number[]): boolean {
   let kept = 0
   for (const [i, { parts }] of ledger.entries()) {
     const found = counted[i] ?? 0

@@ -3,8 +3,8 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { inTransaction } from '../database.ts'
 import { scoreSeries } from '../score/score-series.ts'
-import { seedTenant } from '../test/seed-tenant.ts'
-import { steadyPoints, WINDOW } from '../test/synthetic.ts'
+import { seedTenant } from '../testing/seed-tenant.ts'
+import { steadyPoints, WINDOW } from '../testing/synthetic.ts'
 import { openArtefactStore } from './artefact-store.ts'
 import { trainSeries } from './train-series.ts'
 
@@ -54,7 +54,7 @@ describe('trainSeries()', () => {
 
   it('makes no model of too little history', async () => {
     const { train, models } = await seeded(20)
-    expect(await train()).toEqual({ windows: 20, model: undefined })
+    expect(await train()).toEqual({ windows: 20, readyAt: START + 144 * WINDOW, model: undefined })
     expect(await models()).toEqual([])
   })
 })

@@ -1,17 +1,20 @@
 import { WINDOW_MS, windowStartOf } from '../../telemetry/window.ts'
-import { MIN_WINDOWS } from '../baseline/judge-window.ts'
+import { readyAt } from '../baseline/judge-window.ts'
 import type { Database } from '../database.ts'
 import { windowsOfAggregates } from '../features/read-windows.ts'
 import type { Series } from '../metric-lookup.ts'
-import { lastScored, lockMetric } from '../score/scores-sql.ts'
+import { deleteDue, lockMetric } from '../score/due-sql.ts'
+import { lastScored } from '../score/scores-sql.ts'
 import type { ArtefactStore } from './artefact-store.ts'
 import type { ModelRow } from './models-sql.ts'
-import { newestArtefact, prepareArtefact, recordArtefact } from './recorded-artefacts.ts'
+import { newestArtefacts, prepareArtefact, recordArtefacts } from './recorded-artefacts.ts'
 import { artefactOf, startWalk, walkWindow } from './walk.ts'
 
 export interface TrainResult {
   /** Windows learned. */
   windows: number
+  /** When there is enough history if windows keep coming: epoch ms, infinite before the first. */
+  readyAt: number
   /** Undefined when there are too few windows for a model. */
   model: ModelRow | undefined
 }
@@ -27,20 +30,36 @@ export async function trainSeries(
   series: Series,
   until?: number,
 ): Promise<TrainResult> {
-  await lockMetric(db, series)
+  const wasDue = await lockMetric(db, series)
+  const result = await fitSeries(db, store, series, until)
+  if (!wasDue) await deleteDue(db, series.tenantId, [series.metricId])
+  return result
+}
+
+async function fitSeries(
+  db: Database,
+  store: ArtefactStore,
+  series: Series,
+  until: number | undefined,
+): Promise<TrainResult> {
   const end = until === undefined ? Number.POSITIVE_INFINITY : windowStartOf(until)
-  const { recorded } = await newestArtefact(db, store, series, end)
+  const { tenantId, metricId } = series
+  const { found, failures } = await newestArtefacts(db, store, tenantId, [{ series, until: end }])
+  for (const failure of failures) throw failure
+  const recorded = found.get(metricId)?.recorded
   const target =
-    until === undefined && recorded ? ((await lastScored(db, series)) ?? recorded.model.trainedUntil) : end
+    until === undefined && recorded
+      ? ((await lastScored(db, tenantId, [metricId])).get(metricId) ?? recorded.model.trainedUntil)
+      : end
   const walk = startWalk(recorded?.artefact)
   const from = walk.baseline.learnedUntil ?? Number.NEGATIVE_INFINITY
   for await (const read of windowsOfAggregates(db, { ...series, from, to: target - WINDOW_MS + 1 })) {
     walkWindow(walk, read)
-    if (until === undefined && recorded === undefined && walk.baseline.windows === MIN_WINDOWS) break
+    if (until === undefined && recorded === undefined && walk.baseline.readyAfter !== undefined) break
   }
-  const { windows } = walk.baseline
-  if (windows < MIN_WINDOWS) return { windows, model: undefined }
-  const prepared = prepareArtefact(artefactOf(walk, series))
-  await recordArtefact(db, store, prepared)
-  return { windows, model: prepared.model }
+  const { windows, readyAfter } = walk.baseline
+  if (readyAfter === undefined) return { windows, readyAt: readyAt(walk.baseline), model: undefined }
+  const prepared = prepareArtefact(artefactOf(walk, series), '.json')
+  await recordArtefacts(db, store, tenantId, [prepared])
+  return { windows, readyAt: readyAt(walk.baseline), model: prepared.model }
 }

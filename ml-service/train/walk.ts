@@ -1,6 +1,5 @@
 import type { Artefact, LedgerEntry } from '../baseline/artefact.ts'
 import { type Baseline, emptyBaseline, stepBaseline, type Verdict } from '../baseline/baseline.ts'
-import { MIN_WINDOWS } from '../baseline/judge-window.ts'
 import type { ReadWindow } from '../features/read-windows.ts'
 
 /** Windows between artefacts: a day at one window per 300 s. */
@@ -18,11 +17,13 @@ export interface Walk {
 }
 
 /** Starts from an artefact (taken over, not copied), or from nothing. */
-export const startWalk = (artefact: Artefact | undefined): Walk => ({
-  baseline: artefact?.baseline ?? emptyBaseline(),
-  ledger: artefact?.ledger ?? [],
-  pendingParts: 0,
-})
+export function startWalk(artefact: Artefact | undefined): Walk {
+  if (artefact === undefined) return { baseline: emptyBaseline(), ledger: [], pendingParts: 0 }
+  const walk = { baseline: artefact.baseline, ledger: artefact.ledger, pendingParts: 0 }
+  // One between checkpoints ends amid a stretch.
+  if (!isCheckpoint(walk)) walk.pendingParts = walk.ledger.pop()?.parts ?? 0
+  return walk
+}
 
 /** Scores the next window and learns it. */
 export function walkWindow(walk: Walk, { window, parts }: ReadWindow): Verdict {
@@ -32,19 +33,38 @@ export function walkWindow(walk: Walk, { window, parts }: ReadWindow): Verdict {
 }
 
 /** Whether an artefact is due here: at the minimum history, then a day's windows apart, however a walk is split. */
-export const isCheckpoint = ({ baseline }: Walk): boolean =>
-  baseline.windows >= MIN_WINDOWS && (baseline.windows - MIN_WINDOWS) % CHECKPOINT_WINDOWS === 0
+export const isCheckpoint = ({ baseline: { windows, readyAfter } }: Walk): boolean =>
+  readyAfter !== undefined && (windows - readyAfter) % CHECKPOINT_WINDOWS === 0
+
+interface MetricKey {
+  tenantId: string
+  metricId: string
+}
 
 /** The artefact of where the walk stands; closes a stretch of its ledger. Shares the baseline with the walk. */
-export function artefactOf(
-  walk: Walk,
-  { tenantId, metricId }: { tenantId: string; metricId: string },
-): Artefact {
-  const trainedUntil = walk.baseline.learnedUntil
-  if (trainedUntil === undefined)
+export function artefactOf(walk: Walk, key: MetricKey): Artefact {
+  closeStretch(walk, learnedUntil(walk))
+  return artefact(walk, key, [...walk.ledger])
+}
+
+/** The same between checkpoints, where the stretch goes on. */
+export function headOf(walk: Walk, key: MetricKey): Artefact {
+  const stretch = { until: learnedUntil(walk), parts: walk.pendingParts }
+  return artefact(walk, key, [...walk.ledger, stretch])
+}
+
+const artefact = (walk: Walk, { tenantId, metricId }: MetricKey, ledger: LedgerEntry[]): Artefact => ({
+  tenantId,
+  metricId,
+  trainedUntil: learnedUntil(walk),
+  ledger,
+  baseline: walk.baseline,
+})
+
+function learnedUntil({ baseline }: Walk): number {
+  if (baseline.learnedUntil === undefined)
     throw new RangeError('Cannot make an artefact before any window was learned.')
-  closeStretch(walk, trainedUntil)
-  return { tenantId, metricId, trainedUntil, ledger: [...walk.ledger], baseline: walk.baseline }
+  return baseline.learnedUntil
 }
 
 function closeStretch(walk: Walk, until: number): void {

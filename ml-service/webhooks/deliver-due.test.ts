@@ -1,193 +1,194 @@
-import { randomBytes, randomUUID } from 'node:crypto'
-import pg from 'pg'
+import { createHmac, randomBytes, randomUUID } from 'node:crypto'
 import { Webhook } from 'standardwebhooks'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, it } from 'vitest'
-import { migrate } from '../../migrations/migrate.ts'
-import { scratchDatabase } from '../../migrations/scratch-database.ts'
+import { expect, it, vi } from 'vitest'
 import { sealSecret } from '../../telemetry/secret-box.ts'
 import { webhookSecretOf } from '../../telemetry/signature.ts'
-import { addEndpoint, SECRET_KEY } from '../test/seed-alerting.ts'
-import { seedTenant } from '../test/seed-tenant.ts'
-import { type ReceivedRequest, startReceiver } from '../test/webhook-receiver.ts'
-import { deliverDue } from './deliver-due.ts'
-import { enqueueDeliveries } from './enqueue-deliveries.ts'
-import { RETRY_DELAYS_MS } from './next-attempt.ts'
-import { webhookPoster } from './webhook-poster.ts'
+import { inTransaction, OPERATOR } from '../database.ts'
+import { BODY, delivering, verify } from '../testing/delivering.ts'
+import { startCli } from '../testing/run-cli.ts'
+import { addEndpoint, SECRET_KEY } from '../testing/seed-alerting.ts'
+import type { Answer } from '../testing/webhook-receiver.ts'
+import { claimDeliveries, oldestDueDeliverySeconds } from './deliveries-sql.ts'
 
-// Everything that is due is delivered, so these tests have a database of their own.
-let scratch: Awaited<ReturnType<typeof scratchDatabase>>
-let pool: pg.Pool
-const poster = webhookPoster(true)
-const closers: (() => Promise<void>)[] = []
-beforeAll(async () => {
-  scratch = await scratchDatabase(inject('databaseUrl'))
-  await migrate(scratch.url)
-  pool = new pg.Pool({ connectionString: scratch.url, max: 4 })
-})
-beforeEach(() => pool.query('delete from tenants'))
-afterEach(async () => {
-  for (const close of closers.splice(0)) await close()
-})
-afterAll(async () => {
-  await poster.close()
-  await pool.end()
-  await scratch.drop()
-})
-
-const BODY = '{"type":"alert.opened","timestamp":"2026-01-01T00:00:00.000Z","data":{"text":"é ✓"}}'
-
-const deliver = (now: number, post = poster.post) =>
-  deliverDue({ pool, now: () => now, random: () => 0.5, webhookSecretKey: SECRET_KEY, post })
-
-async function due(answer?: Parameters<typeof startReceiver>[0], path = '') {
-  const receiver = await startReceiver(answer)
-  closers.push(receiver.stop)
-  const { tenantId } = await seedTenant(pool)
-  const endpoint = await addEndpoint(pool, tenantId, receiver.url + path)
-  const now = Date.now()
-  await enqueueDeliveries(pool, tenantId, { eventKey: randomUUID(), type: 'alert.opened', body: BODY }, now)
-  return { receiver, tenantId, endpoint, now }
-}
-
-async function deliveryOf(tenantId: string) {
-  const { rows } = await pool.query('select * from webhook_deliveries where tenant_id = $1', [tenantId])
-  return rows[0]
-}
-
-const verify = (secret: string, { body, headers }: ReceivedRequest) =>
-  new Webhook(secret).verify(body, {
-    'webhook-id': String(headers['webhook-id']),
-    'webhook-timestamp': String(headers['webhook-timestamp']),
-    'webhook-signature': String(headers['webhook-signature']),
-  })
+const { pool, databaseUrl, receiver: startReceiver, enqueue, deliver, due, deliveriesOf } = delivering()
+const NONE = { delivered: 0, retrying: 0, failed: 0 }
 
 it('sends exactly the stored bytes with a signature that the standard package verifies', async () => {
-  const { receiver, tenantId, endpoint, now } = await due()
-  expect(await deliver(now)).toEqual({ delivered: 1, retrying: 0, failed: 0 })
+  const { receiver, tenantId, endpoint, now } = await due((response) =>
+    response.writeHead(202).end('thanks\0'),
+  )
+  expect(await deliver(now)).toEqual({ ...NONE, delivered: 1 })
   const [request] = receiver.received
   expect(request!.body).toBe(BODY)
   expect(request!.headers['content-type']).toBe('application/json')
   expect(verify(endpoint.secret, request!)).toEqual(JSON.parse(BODY))
-  const delivery = await deliveryOf(tenantId)
+  const [delivery] = await deliveriesOf(tenantId)
   expect(request!.headers['webhook-id']).toBe(delivery.id)
   expect(delivery).toMatchObject({ state: 'delivered', attempt_count: 1, next_attempt_at: null })
   expect(delivery.attempts).toEqual([
-    { at: new Date(now).toISOString(), status: 204, duration_ms: 0, error: null },
+    { at: new Date(now).toISOString(), status: 202, duration_ms: 0, error: null, response: 'thanks ' },
   ])
-  expect(await deliver(now + 1e9)).toEqual({ delivered: 0, retrying: 0, failed: 0 })
+  expect(await deliver(now + 1e9)).toEqual(NONE)
 })
 
-it('tries again after a 500 when the schedule says so, with the same id and a new timestamp', async () => {
-  const { receiver, tenantId, endpoint, now } = await due((response, _request, nth) => {
-    response.writeHead(nth === 1 ? 500 : 200).end('ok')
-  })
-  expect(await deliver(now)).toMatchObject({ retrying: 1 })
-  expect((await deliveryOf(tenantId)).next_attempt_at.getTime()).toBe(now + 5_250)
-  expect(await deliver(now + 5_249)).toEqual({ delivered: 0, retrying: 0, failed: 0 })
-  expect(await deliver(now + 5_250)).toMatchObject({ delivered: 1 })
-  const [first, second] = receiver.received
-  expect(second!.headers['webhook-id']).toBe(first!.headers['webhook-id'])
-  expect(Number(second!.headers['webhook-timestamp'])).toBe(Math.floor((now + 5_250) / 1000))
-  expect(verify(endpoint.secret, second!)).toEqual(JSON.parse(BODY))
-  const { attempts, state } = await deliveryOf(tenantId)
-  expect(state).toBe('delivered')
-  expect(attempts.map(({ status }: { status: number }) => status)).toEqual([500, 200])
-})
-
-it('gives up after the last attempt of the schedule', async () => {
-  const { receiver, tenantId, now } = await due((response) => response.writeHead(503).end())
-  let at = now
-  for (let attempt = 0; attempt <= RETRY_DELAYS_MS.length; attempt += 1) {
-    await deliver(at)
-    at += 12 * 3600_000
+it('commits none of the five classic mistakes of senders', async () => {
+  const { receiver, endpoint, now } = await due()
+  await deliver(now)
+  const [sent] = receiver.received
+  const id = String(sent!.headers['webhook-id'])
+  const seconds = String(sent!.headers['webhook-timestamp'])
+  const signature = String(sent!.headers['webhook-signature'])
+  const key = Buffer.from(endpoint.secret.slice('whsec_'.length), 'base64')
+  const sign = (secret: Buffer | string, timestamp: string, body: string) =>
+    createHmac('sha256', secret).update(`${id}.${timestamp}.${body}`)
+  expect(signature).toBe(`v1,${sign(key, seconds, BODY).digest('base64')}`)
+  const spaced = JSON.stringify(JSON.parse(BODY), null, 1)
+  const mistakes = {
+    'a timestamp in milliseconds': [
+      `${seconds}000`,
+      `v1,${sign(key, `${seconds}000`, BODY).digest('base64')}`,
+    ],
+    'a digest in hex': [seconds, `v1,${sign(key, seconds, BODY).digest('hex')}`],
+    'an equals sign after the version': [seconds, signature.replace('v1,', 'v1=')],
+    'a secret that is not decoded': [
+      seconds,
+      `v1,${sign(endpoint.secret.slice('whsec_'.length), seconds, BODY).digest('base64')}`,
+    ],
+    'a body that was written anew': [seconds, `v1,${sign(key, seconds, spaced).digest('base64')}`],
   }
-  expect(await deliveryOf(tenantId)).toMatchObject({
-    state: 'failed',
-    attempt_count: 8,
-    next_attempt_at: null,
-  })
-  expect(receiver.received).toHaveLength(8)
-})
-
-it('follows no redirect', async () => {
-  const { receiver, tenantId, now } = await due((response) => {
-    response.writeHead(302, { location: '/elsewhere' }).end()
-  })
-  expect(await deliver(now)).toMatchObject({ retrying: 1 })
-  expect(receiver.received.map(({ path }) => path)).toEqual(['/hook'])
-  expect((await deliveryOf(tenantId)).attempts[0]).toMatchObject({
-    status: 302,
-    error: 'answered 302: redirects are not followed',
-  })
-})
-
-it('disables an endpoint that answers 410', async () => {
-  const { receiver, tenantId, now } = await due((response) => response.writeHead(410).end())
-  expect(await deliver(now)).toMatchObject({ failed: 1 })
-  const { rows } = await pool.query('select enabled from webhook_endpoints where tenant_id = $1', [tenantId])
-  expect(rows).toEqual([{ enabled: false }])
-  await enqueueDeliveries(pool, tenantId, { eventKey: 'next', type: 'alert.opened', body: BODY }, now)
-  await deliver(now + 1)
-  expect(receiver.received).toHaveLength(1)
+  for (const [mistake, [timestamp, wrong]] of Object.entries(mistakes)) {
+    const headers = { 'webhook-id': id, 'webhook-timestamp': timestamp!, 'webhook-signature': wrong! }
+    expect([timestamp, wrong], mistake).not.toEqual([seconds, signature])
+    expect(() => new Webhook(endpoint.secret).verify(BODY, headers), mistake).toThrow()
+  }
 })
 
 it('signs with the old secret too while it is being rotated, and no longer', async () => {
   const { receiver, tenantId, endpoint, now } = await due()
   const previous = webhookSecretOf(randomBytes(24))
   const sealed = await sealSecret(previous, SECRET_KEY, `${tenantId}/${endpoint.id}`)
-  await pool.query(
+  await pool().query(
     'update webhook_endpoints set previous_secret = $2, previous_secret_expires = $3 where tenant_id = $1',
     [tenantId, sealed, new Date(now + 1000)],
   )
   await deliver(now)
-  await enqueueDeliveries(pool, tenantId, { eventKey: 'later', type: 'alert.opened', body: BODY }, now)
+  await enqueue(tenantId, now)
   await deliver(now + 1000)
   const [during, after] = receiver.received
+  expect(String(during!.headers['webhook-signature'])).toMatch(/^v1,[\w+/]{43}= v1,[\w+/]{43}=$/)
   for (const secret of [endpoint.secret, previous]) expect(verify(secret, during!)).toEqual(JSON.parse(BODY))
   expect(verify(endpoint.secret, after!)).toEqual(JSON.parse(BODY))
   expect(() => verify(previous, after!)).toThrow()
 })
 
-it('refuses private addresses, in a URL or behind a name, and anything but https, unless allowed', async () => {
-  const strict = webhookPoster(false)
-  closers.push(strict.close)
-  const { receiver } = await due()
-  const post = async (url: string) => (await strict.post(url, {}, BODY)).error
-  expect(await post(receiver.url)).toBe('the URL is not https:')
-  expect(await post(`https://127.0.0.1:${receiver.port}/`)).toBe('127.0.0.1 is not a public address')
-  expect(await post(`https://2130706433:${receiver.port}/`)).toBe('127.0.0.1 is not a public address')
-  expect(await post(`https://[::ffff:127.0.0.1]:${receiver.port}/`)).toMatch(/not a public address/)
-  expect(await post('https://169.254.169.254/latest/meta-data')).toMatch(/not a public address/)
-  expect(await post(`https://localhost:${receiver.port}/`)).toMatch(
-    /localhost leads to .*, which is not public/,
-  )
-  expect(await post('https://user:secret@example.com/')).toBe('the URL carries user information')
-  expect(receiver.received).toEqual([])
-})
-
-it('leaves a delivery that another process has claimed until its lease has run out', async () => {
-  const { receiver, now } = await due()
-  let held = 0
-  const dying = () => {
-    held += 1
-    return Promise.reject(new Error('killed'))
-  }
-  await expect(deliver(now, dying)).rejects.toThrow('killed')
-  await deliver(now + 59_000)
-  expect(receiver.received).toHaveLength(0)
-  expect(await deliver(now + 60_000)).toMatchObject({ delivered: 1 })
-  expect(held).toBe(1)
-})
-
-it('reads no more of an answer than it needs', async () => {
-  const { now } = await due((response) => {
-    response.writeHead(200)
-    response.on('error', () => {})
-    const more = () => {
-      while (!response.destroyed && response.write(Buffer.alloc(65_536)));
-      response.once('drain', more)
-    }
-    more()
+it('opens secrets that the key before sealed, and blames no receiver for one that it cannot open', async () => {
+  const { receiver, tenantId, endpoint, now } = await due()
+  const newKey = randomBytes(32).toString('base64')
+  expect(await deliver(now, { webhookSecretKeys: [newKey] })).toEqual({ ...NONE, retrying: 1 })
+  const { rows } = await pool().query('select failing_since from webhook_endpoints')
+  expect(rows).toEqual([{ failing_since: null }])
+  expect((await deliveriesOf(tenantId))[0].attempts[0].error).toMatch(/^the secret cannot be opened/)
+  expect(await deliver(now + 6_000, { webhookSecretKeys: [newKey, SECRET_KEY] })).toMatchObject({
+    delivered: 1,
   })
-  expect(await deliver(now)).toMatchObject({ delivered: 1 })
+  expect(verify(endpoint.secret, receiver.received[0]!)).toEqual(JSON.parse(BODY))
+})
+
+it('costs at most one more copy with the same id when it is killed between sending and recording', async () => {
+  const arrived = Promise.withResolvers<void>()
+  const { receiver, tenantId, now } = await due((response, _request, nth) => {
+    if (nth > 1) response.writeHead(204).end()
+    else arrived.resolve()
+  })
+  const child = startCli(['deliver'], {
+    DATABASE_URL: databaseUrl(),
+    WEBHOOK_SECRET_KEY: SECRET_KEY,
+    WEBHOOK_ALLOW_PRIVATE: '1',
+  })
+  await arrived.promise
+  child.kill('SIGKILL')
+  expect((await deliveriesOf(tenantId))[0]).toMatchObject({ state: 'pending', attempts: [] })
+  expect(await deliver(now)).toEqual(NONE)
+  expect(await deliver(Date.now() + 60_000)).toMatchObject({ delivered: 1 })
+  expect(await deliver(Date.now() + 1e9)).toEqual(NONE)
+  const ids = receiver.received.map(({ headers }) => headers['webhook-id'])
+  expect(ids).toEqual([ids[0], ids[0]])
+  expect((await deliveriesOf(tenantId))[0].state).toBe('delivered')
+})
+
+it('lets a receiver that never answers hold up nobody but itself, with few connections', async () => {
+  const held: (() => void)[] = []
+  const {
+    receiver: slow,
+    tenantId,
+    now,
+  } = await due((response) => {
+    held.push(() => response.writeHead(204).end())
+  })
+  const fast = await startReceiver()
+  await addEndpoint(pool(), tenantId, fast.url)
+  for (let i = 0; i < 12; i += 1) await enqueue(tenantId, now)
+  const { post } = patientPoster()
+  const done = deliver(now, { post })
+  await vi.waitFor(() => expect(fast.received).toHaveLength(12))
+  await vi.waitFor(() => expect(slow.received).toHaveLength(4))
+  await enqueue(tenantId, now)
+  await vi.waitFor(() => expect(fast.received).toHaveLength(13))
+  expect(slow.received).toHaveLength(4)
+  const letting = setInterval(() => {
+    for (const release of held.splice(0)) release()
+  }, 5)
+  expect(await done).toEqual({ ...NONE, delivered: 27 })
+  clearInterval(letting)
+})
+
+/** Waits for receivers as long as the deliverer does in production. */
+function patientPoster() {
+  return {
+    post: async (url: string, headers: Record<string, string>, body: string) => {
+      const { status } = await fetch(url, { method: 'POST', headers, body })
+      return { status, error: null, response: '', retryAfter: undefined }
+    },
+  }
+}
+
+it('makes no more attempts at a time to one endpoint when several processes deliver', async () => {
+  const { tenantId, now } = await due()
+  for (let i = 0; i < 12; i += 1) await enqueue(tenantId, now)
+  const claim = () =>
+    inTransaction(pool(), OPERATOR, (db) =>
+      claimDeliveries(db, { now, leaseUntil: now + 60_000, limit: 100, perEndpoint: 4 }),
+    )
+  const claims = await Promise.all([claim(), claim(), claim()])
+  expect(claims.map(({ length }) => length).sort()).toEqual([0, 0, 4])
+})
+
+it('sends what concerns one alert in order, and lets other alerts pass', async () => {
+  const failing: Answer = (response, _request, nth) => response.writeHead(nth <= 2 ? 500 : 204).end()
+  const { receiver, tenantId, now } = await due(failing)
+  const alert = { alertId: randomUUID() }
+  const messages = ['first', 'second', 'third'].map((text) => JSON.stringify({ text }))
+  for (const sequence of [3, 2, 1]) {
+    await enqueue(tenantId, now, { body: messages[sequence - 1]!, order: { ...alert, sequence } })
+  }
+  expect(await deliver(now)).toMatchObject({ delivered: 0, retrying: 2 })
+  expect(receiver.received.map(({ body }) => body).sort()).toEqual([BODY, messages[0]].sort())
+  expect(await deliver(now + 1000)).toEqual(NONE)
+  expect(await oldestDueDeliverySeconds(pool(), now + 1000)).toBe(0) // who waits for its turn is not late
+  expect(await oldestDueDeliverySeconds(pool(), now + 6250)).toBe(1)
+  expect(await deliver(now + 6000)).toMatchObject({ delivered: 4 })
+  const ofAlert = receiver.received.map(({ body }) => body).filter((body) => body !== BODY)
+  expect(ofAlert).toEqual([messages[0], ...messages])
+})
+
+it('takes no more when it is told to stop, and finishes what it has begun', async () => {
+  const { receiver, tenantId, now } = await due()
+  for (let i = 0; i < 9; i += 1) await enqueue(tenantId, now)
+  const seen = () => receiver.received.length
+  const { deliverDue } = await import('./deliver-due.ts')
+  const { post } = patientPoster()
+  const deps = { pool: pool(), now: () => now, random: () => 0, webhookSecretKeys: [SECRET_KEY], post }
+  const summary = await deliverDue({ ...deps, sleep: () => new Promise(() => {}) }, () => seen() > 0)
+  expect(summary.delivered).toBe(seen())
+  expect(seen()).toBeLessThan(10)
 })

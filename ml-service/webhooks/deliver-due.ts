@@ -1,23 +1,26 @@
 import type pg from 'pg'
-import { openSecret } from '../../telemetry/secret-box.ts'
-import { signWebhook } from '../../telemetry/signature.ts'
-import { OPERATOR, scopedDatabase } from '../database.ts'
-import { log, messageOf } from '../log.ts'
+import { inTransaction, OPERATOR, scopedDatabase } from '../database.ts'
+import { log } from '../log.ts'
 import {
   type Attempt,
   claimDeliveries,
   type Delivery,
   type DeliveryKey,
-  disableEndpoint,
   recordAttempt,
   selectDelivery,
 } from './deliveries-sql.ts'
-import { nextAttemptAt } from './next-attempt.ts'
+import { judgeEndpoint } from './endpoint-health.ts'
+import { nextAttemptAt, retryAfterMs } from './next-attempt.ts'
 import type { PostResult } from './post-webhook.ts'
+import { sendSigned } from './send-signed.ts'
 
 /** Longer than an attempt can take, so that only a dead holder's delivery is tried by somebody else. */
 const LEASE_MS = 60_000
-const CONCURRENCY = 16
+/** Attempts under way at a time: in this process, and to one endpoint by all processes together. */
+const CONCURRENCY = 256
+const PER_ENDPOINT = 4
+/** How often to look for what has become due while attempts are under way. */
+const POLL_MS = 500
 
 const GONE = 410
 
@@ -27,8 +30,9 @@ export interface DeliverDeps {
   now: () => number
   /** In [0, 1). */
   random: () => number
-  /** 32 bytes in base64. */
-  webhookSecretKey: string
+  sleep: (ms: number) => Promise<unknown>
+  /** Keys that open webhook secrets, 32 bytes in base64 each. */
+  webhookSecretKeys: string[]
   post: (url: string, headers: Record<string, string>, body: string) => Promise<PostResult>
 }
 
@@ -40,77 +44,85 @@ export interface DeliverSummary {
 }
 
 /**
- * Attempts every delivery that is due, once, and returns how they ended. No transaction is open while a
- * receiver is waited for: a claim is a lease, and a process that dies in between costs the receiver at most
- * one more copy with the same `webhook-id`.
+ * Attempts every delivery that is due, or becomes so meanwhile, and returns how attempts ended; takes no more when
+ * `stopped` says so. No transaction is open while a receiver is waited for: a claim is a lease, and a process that dies
+ * in between costs the receiver at most one more copy with the same `webhook-id`. Slow receivers hold up only
+ * themselves: what ends makes room at once for what is due elsewhere. With a steady supply it does not return, so
+ * `tally` counts on as attempts end.
  */
-export async function deliverDue(deps: DeliverDeps): Promise<DeliverSummary> {
-  const summary: DeliverSummary = { delivered: 0, retrying: 0, failed: 0 }
-  for (;;) {
-    const now = deps.now()
-    const lease = { now, leaseUntil: now + LEASE_MS, limit: CONCURRENCY }
-    const claimed = await claimDeliveries(scopedDatabase(deps.pool, OPERATOR), lease)
-    if (claimed.length === 0) return summary
-    const outcomes = await Promise.all(claimed.map((delivery) => attemptDelivery(deps, delivery)))
-    for (const outcome of outcomes) if (outcome !== undefined) summary[outcome] += 1
+export async function deliverDue(
+  deps: DeliverDeps,
+  stopped: () => boolean = () => false,
+  tally: DeliverSummary = { delivered: 0, retrying: 0, failed: 0 },
+): Promise<DeliverSummary> {
+  const underWay = new Set<Promise<void>>()
+  const failures: unknown[] = []
+  const start = (key: DeliveryKey) => {
+    const attempt = attemptDelivery(deps, key)
+      .then((outcome) => {
+        if (outcome) tally[outcome] += 1
+      })
+      .catch((error: unknown) => failures.push(error))
+      .then(() => void underWay.delete(attempt))
+    underWay.add(attempt)
   }
+  try {
+    while (failures.length === 0) {
+      const claimed = stopped() ? [] : await claim(deps, CONCURRENCY - underWay.size)
+      claimed.forEach(start)
+      if (underWay.size === 0) break
+      await Promise.race([...underWay, deps.sleep(POLL_MS)])
+    }
+  } finally {
+    await Promise.all(underWay)
+  }
+  if (failures.length > 0) throw failures[0]
+  return tally
 }
 
+async function claim({ pool, now }: DeliverDeps, limit: number): Promise<DeliveryKey[]> {
+  if (limit === 0) return []
+  const at = now()
+  return inTransaction(pool, OPERATOR, (db) =>
+    claimDeliveries(db, { now: at, leaseUntil: at + LEASE_MS, limit, perEndpoint: PER_ENDPOINT }),
+  )
+}
+
+/** undefined: there was nothing to send any more. */
 async function attemptDelivery(
   deps: DeliverDeps,
-  claimed: DeliveryKey,
+  key: DeliveryKey,
 ): Promise<keyof DeliverSummary | undefined> {
-  const db = scopedDatabase(deps.pool, claimed)
-  const delivery = await selectDelivery(db, claimed)
-  if (delivery === undefined) return undefined // gone with its webhook meanwhile
+  const delivery = await selectDelivery(scopedDatabase(deps.pool, key), key)
+  if (delivery === undefined) return undefined
   const started = deps.now()
-  const result = await send(deps, delivery, started)
+  const result = await sendSigned(deps, delivery, started)
   const ended = deps.now()
   const attempt: Attempt = {
     at: new Date(started).toISOString(),
     status: result.status,
     duration_ms: Math.max(0, ended - started),
     error: result.error,
+    response: result.response,
   }
-  const retryAt =
-    result.status === GONE ? undefined : nextAttemptAt(delivery.attemptCount + 1, ended, deps.random())
-  const state = result.error === null ? 'delivered' : retryAt === undefined ? 'failed' : 'pending'
-  if (result.status === GONE) await disableEndpoint(db, delivery)
-  const nextAttempt = state === 'pending' ? retryAt : undefined
-  await recordAttempt(db, delivery, attempt, { state, nextAttemptAt: nextAttempt })
-  logAttempt(delivery, attempt, state)
-  return state === 'pending' ? 'retrying' : state
+  const outcome = outcomeOf(delivery, result, { now: ended, random: deps.random() })
+  await inTransaction(deps.pool, key, async (db) => {
+    await recordAttempt(db, delivery, attempt, outcome)
+    if (!result.unsent) await judgeEndpoint(db, delivery, result, ended)
+  })
+  logAttempt(delivery, attempt, outcome.state)
+  return outcome.state === 'pending' ? 'retrying' : outcome.state
 }
 
-async function send(deps: DeliverDeps, delivery: Delivery, now: number): Promise<PostResult> {
-  const { id, url, body } = delivery
-  const timestampSeconds = Math.floor(now / 1000)
-  let signature: string
-  try {
-    const secrets = await secretsOf(delivery, deps.webhookSecretKey, now)
-    signature = await signWebhook(secrets, { id, timestampSeconds, body })
-  } catch (error) {
-    return { status: null, error: `the secret cannot be opened: ${messageOf(error)}` }
-  }
-  const headers = {
-    'content-type': 'application/json',
-    'user-agent': 'EdgePulse-Webhooks/1.0',
-    'webhook-id': id,
-    'webhook-timestamp': String(timestampSeconds),
-    'webhook-signature': signature,
-  }
-  return deps.post(url, headers, body)
-}
-
-/** The secret, and the one before while it still signs along. */
-async function secretsOf(delivery: Delivery, key: string, now: number): Promise<string[]> {
-  const { secret, previousSecret, previousSecretExpires } = delivery
-  const sealed = [secret]
-  if (previousSecret !== null && previousSecretExpires !== null && previousSecretExpires > now) {
-    sealed.push(previousSecret)
-  }
-  const context = `${delivery.tenantId}/${delivery.webhookId}`
-  return Promise.all(sealed.map((text) => openSecret(text, key, context)))
+function outcomeOf(
+  { attemptCount }: Delivery,
+  { status, error, retryAfter }: PostResult,
+  { now, random }: { now: number; random: number },
+): Parameters<typeof recordAttempt>[3] {
+  if (error === null) return { state: 'delivered', nextAttemptAt: undefined }
+  const wait = { now, random, retryAfterMs: retryAfterMs(retryAfter, now) }
+  const retryAt = status === GONE ? undefined : nextAttemptAt(attemptCount + 1, wait)
+  return { state: retryAt === undefined ? 'failed' : 'pending', nextAttemptAt: retryAt }
 }
 
 function logAttempt(delivery: Delivery, attempt: Attempt, state: string): void {

@@ -2,11 +2,21 @@ import type { Database } from '../database.ts'
 import { derivedId } from '../derived-id.ts'
 import { insertDeliveries, selectEnabledEndpoints } from './deliveries-sql.ts'
 
+export interface WebhookMessage {
+  /** What it announces: one delivery per endpoint and key. */
+  eventKey: string
+  type: 'alert.opened' | 'alert.resolved' | 'webhook.disabled'
+  /** Exactly the bytes to sign and send. */
+  body: string
+  /** Messages of one alert are sent one after the other. */
+  order?: { alertId: string; sequence: number }
+}
+
 /** One delivery per enabled endpoint of the tenant, due at once; saying the same again adds nothing. */
 export async function enqueueDeliveries(
   db: Database,
   tenantId: string,
-  message: { eventKey: string; type: string; body: string },
+  message: WebhookMessage,
   now: number,
 ): Promise<void> {
   const endpoints = await selectEnabledEndpoints(db, tenantId)

@@ -21,11 +21,28 @@ export const RETRY_DELAYS_MS = [
 
 const JITTER = 0.1
 
+/** A receiver may ask for more time than the schedule gives, but not for more than this. */
+const LONGEST_RETRY_AFTER_MS = HOUR
+
 /**
  * When to try again after `attempts` failed ones, up to a tenth later than the schedule so that endpoints
- * that fell together are not met together; undefined after the last. `random` is in [0, 1).
+ * that fell together are not met together, and not before the receiver's `Retry-After`; undefined after the
+ * last. `random` is in [0, 1).
  */
-export function nextAttemptAt(attempts: number, now: number, random: number): number | undefined {
-  const delay = RETRY_DELAYS_MS[attempts - 1]
-  return delay === undefined ? undefined : Math.round(now + delay * (1 + JITTER * random))
+export function nextAttemptAt(
+  attempts: number,
+  { now, random, retryAfterMs = 0 }: { now: number; random: number; retryAfterMs?: number },
+): number | undefined {
+  const scheduled = RETRY_DELAYS_MS[attempts - 1]
+  if (scheduled === undefined) return undefined
+  const delay = Math.max(scheduled, Math.min(retryAfterMs, LONGEST_RETRY_AFTER_MS))
+  return Math.round(now + delay * (1 + JITTER * random))
+}
+
+/** A `Retry-After` in milliseconds from `now`: seconds or an HTTP date; 0 for what is neither. */
+export function retryAfterMs(header: string | undefined, now: number): number {
+  if (header === undefined) return 0
+  if (/^\d{1,9}$/.test(header)) return Number(header) * SECOND
+  const date = /GMT$/.test(header) ? Date.parse(header) : Number.NaN
+  return Number.isNaN(date) ? 0 : Math.max(0, date - now)
 }

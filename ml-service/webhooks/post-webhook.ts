@@ -1,21 +1,36 @@
 import { type Dispatcher, request } from 'undici'
-import { isPublicAddress, literalAddress } from '../../telemetry/public-address.ts'
 import { messageOf } from '../log.ts'
 
 const TIMEOUT_MS = 15_000
 const MAX_RESPONSE_BYTES = 64 * 1024
+/** What is kept of an answer for people to see. */
+const KEPT_CHARACTERS = 500
 
-/** What came of one POST; `status` is null where no whole answer came. */
+/** What came of one POST; `status` and `response` are null where no answer came. */
 export interface PostResult {
   status: number | null
   error: string | null
+  /** The first characters of the answer's body, without control characters. */
+  response: string | null
+  /** As the receiver sent it. */
+  retryAfter: string | undefined
+  /** Set where nothing was sent through a fault of ours: it tells nothing of the receiver. */
+  unsent?: true
 }
 
+export const notPosted = (error: string): PostResult => ({
+  status: null,
+  error,
+  response: null,
+  retryAfter: undefined,
+})
+
 export interface PostOptions {
+  /** Checks the addresses it connects to. */
   dispatcher: Dispatcher
   /** Also allows `http:`. */
   allowPrivate: boolean
-  /** Default 15 s, from the first byte sent to the last one read. */
+  /** Default 15 s, from the first byte sent to the last one read. What comes later is not waited for. */
   timeoutMs?: number
 }
 
@@ -27,39 +42,56 @@ export async function postWebhook(
   options: PostOptions,
 ): Promise<PostResult> {
   const refusal = refusalOf(url, options.allowPrivate)
-  if (refusal !== undefined) return { status: null, error: refusal }
+  if (refusal !== undefined) return notPosted(refusal)
   const timeoutMs = options.timeoutMs ?? TIMEOUT_MS
   try {
     const signal = AbortSignal.timeout(timeoutMs)
     const { dispatcher } = options
     const answer = await request(url, { method: 'POST', headers, body, dispatcher, signal })
-    await drain(answer.body)
-    return { status: answer.statusCode, error: errorOf(answer.statusCode) }
+    const { statusCode: status } = answer
+    const response = await readStart(answer.body)
+    const retryAfter = answer.headers['retry-after']
+    return {
+      status,
+      error: errorOf(status),
+      response,
+      retryAfter: Array.isArray(retryAfter) ? retryAfter[0] : retryAfter,
+    }
   } catch (error) {
-    return { status: null, error: failureOf(error, timeoutMs) }
+    return notPosted(failureOf(error, timeoutMs))
   }
 }
 
-/** What the URL itself tells; the agent checks what its name leads to. */
+/** What the URL itself tells; the agent checks where it leads. */
 function refusalOf(text: string, allowPrivate: boolean): string | undefined {
   if (!URL.canParse(text)) return 'the URL cannot be read'
   const url = new URL(text)
   if (url.protocol !== 'https:' && !(allowPrivate && url.protocol === 'http:')) return 'the URL is not https:'
   if (url.username !== '' || url.password !== '') return 'the URL carries user information'
-  const address = literalAddress(url.hostname)
-  if (address !== undefined && !allowPrivate && !isPublicAddress(address)) {
-    return `${address} is not a public address`
-  }
   return undefined
 }
 
-/** Reads to the end, so that the connection can be used again, unless that is more than an answer needs. */
-async function drain(body: AsyncIterable<Buffer>): Promise<void> {
+/**
+ * Reads to the end, so that the connection can be used again, unless that is more than an answer needs or takes longer
+ * than it may: the status has said what became of the message.
+ */
+async function readStart(body: AsyncIterable<Buffer>): Promise<string> {
+  const start: Buffer[] = []
   let bytes = 0
-  for await (const chunk of body) {
-    bytes += chunk.length
-    if (bytes > MAX_RESPONSE_BYTES) return // leaving the loop destroys the stream
+  try {
+    for await (const chunk of body) {
+      if (bytes < 4 * KEPT_CHARACTERS) start.push(chunk.subarray(0, 4 * KEPT_CHARACTERS))
+      bytes += chunk.length
+      if (bytes > MAX_RESPONSE_BYTES) break // leaving the loop destroys the stream
+    }
+  } catch {
+    // Cut off: what came is kept.
   }
+  // Postgres stores no NUL in JSON, and no terminal should obey what a receiver says.
+  const text = Buffer.concat(start)
+    .toString('utf8')
+    .replace(/\p{Cc}/gu, ' ')
+  return [...text].slice(0, KEPT_CHARACTERS).join('')
 }
 
 function errorOf(status: number): string | null {

@@ -11,17 +11,33 @@ import { Problem } from '../problem.ts'
 import { cursorOf, idOf, Limit, notFound, page } from '../query/parameters.ts'
 import { requireScope } from '../tenant-auth.ts'
 
+const Windows = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000))
+const Seconds = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(31_536_000))
+const NotNegative = v.pipe(v.number(), v.finite(), v.minValue(0))
+
 const RuleFields = v.object({
   name: Name,
   metric_id: told(v.nullable(Id), 'The metric it watches; null: all of them.'),
   threshold: told(v.pipe(v.number(), v.finite(), v.gtValue(0)), 'The score that raises an alert.'),
-  for_windows: told(
-    v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000)),
-    'For how many windows in a row the score must stay there.',
+  for_windows: told(Windows, 'For how many windows in a row the score must stay there.'),
+  resolve_windows: told(Windows, 'For how many windows in a row it must not, for the alert to be over.'),
+  cooldown_seconds: told(Seconds, 'How long after an alert was resolved none is raised.'),
+  direction: told(
+    v.picklist(['above', 'below', 'both']),
+    'Which way a window must have left what was expected: by its median or, where that is as expected, by the value ' +
+      'farthest from it.',
   ),
-  cooldown_seconds: told(
-    v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(31_536_000)),
-    'How long after an alert was resolved none is raised.',
+  min_deviation: told(
+    NotNegative,
+    'How far it must have left the middle of what was expected, in the metric’s unit.',
+  ),
+  min_deviation_relative: told(
+    NotNegative,
+    'The same as a share of the middle of what was expected: 0.05 is 5 %. Both least deviations must be met.',
+  ),
+  max_age_seconds: told(
+    Seconds,
+    'Alerts of windows that ended longer ago when they were scored are stored, and no webhook hears of them.',
   ),
   enabled: v.boolean(),
 })
@@ -35,19 +51,29 @@ const AlertRule = component(
     name: 'Pump 7 runs hot',
     metric_id: '7b0f9c52-93d1-5a60-9d0e-2f4c7a1b3e58',
     threshold: 1,
-    for_windows: 1,
+    for_windows: 2,
+    resolve_windows: 3,
     cooldown_seconds: 0,
+    direction: 'above',
+    min_deviation: 0.5,
+    min_deviation_relative: 0,
+    max_age_seconds: 86_400,
     enabled: true,
   },
 )
-const NewRule = component(
+export const NewRule = component(
   'NewAlertRule',
   v.object({
     ...entries,
     metric_id: v.optional(entries.metric_id, null),
     threshold: v.optional(entries.threshold, 1),
     for_windows: v.optional(entries.for_windows, 1),
+    resolve_windows: v.optional(entries.resolve_windows, 1),
     cooldown_seconds: v.optional(entries.cooldown_seconds, 0),
+    direction: v.optional(entries.direction, 'both'),
+    min_deviation: v.optional(entries.min_deviation, 0),
+    min_deviation_relative: v.optional(entries.min_deviation_relative, 0),
+    max_age_seconds: v.optional(entries.max_age_seconds, 86_400),
     enabled: v.optional(entries.enabled, true),
   }),
   'An alert rule to create.',
@@ -104,7 +130,13 @@ const createRule = operation(
       c,
       db
         .insert(alertRules)
-        .values({ tenantId: c.get('tenantId'), id: crypto.randomUUID(), ...columnsOf(rule) })
+        .values({
+          tenantId: c.get('tenantId'),
+          id: crypto.randomUUID(),
+          ...columnsOf(rule),
+          name: rule.name,
+          threshold: rule.threshold,
+        })
         .returning(),
     )
     return ruleView(row!)
@@ -178,7 +210,7 @@ async function ruleOf(c: Context<AppEnv>, id: string) {
 }
 
 /** A rule on a metric that the tenant does not have is a mistake worth telling, not a foreign key's error. */
-async function requireMetric(c: Context<AppEnv>, metricId: string | null): Promise<void> {
+export async function requireMetric(c: Context<AppEnv>, metricId: string | null): Promise<void> {
   if (metricId === null) return
   const rows = await query(
     c,
@@ -194,12 +226,19 @@ async function requireMetric(c: Context<AppEnv>, metricId: string | null): Promi
 }
 
 function columnsOf<Change extends v.InferOutput<typeof RuleChange>>(change: Change) {
-  const { metric_id: metricId, for_windows: forWindows, cooldown_seconds: cooldownSeconds, ...same } = change
+  // What is undefined is not set.
   return {
-    ...same,
-    ...(metricId !== undefined && { metricId }),
-    ...(forWindows !== undefined && { forWindows }),
-    ...(cooldownSeconds !== undefined && { cooldownSeconds }),
+    name: change.name,
+    metricId: change.metric_id,
+    threshold: change.threshold,
+    forWindows: change.for_windows,
+    resolveWindows: change.resolve_windows,
+    cooldownSeconds: change.cooldown_seconds,
+    direction: change.direction,
+    minDeviation: change.min_deviation,
+    minDeviationRelative: change.min_deviation_relative,
+    maxAgeSeconds: change.max_age_seconds,
+    enabled: change.enabled,
   }
 }
 
@@ -210,7 +249,12 @@ function ruleView(row: typeof alertRules.$inferSelect): v.InferOutput<typeof Ale
     metric_id: row.metricId,
     threshold: row.threshold,
     for_windows: row.forWindows,
+    resolve_windows: row.resolveWindows,
     cooldown_seconds: row.cooldownSeconds,
+    direction: row.direction,
+    min_deviation: row.minDeviation,
+    min_deviation_relative: row.minDeviationRelative,
+    max_age_seconds: row.maxAgeSeconds,
     enabled: row.enabled,
   }
 }

@@ -11,7 +11,9 @@ import {
   emptyPage,
   InstantAndIdCursor,
   idFilter,
+  idOf,
   Limit,
+  notFound,
   page,
   Range,
   rangeOf,
@@ -36,6 +38,8 @@ const Alert = component(
       v.nullable(Instant),
       'Since when an open alert has seen no data; it stays open.',
     ),
+    acknowledged_at: told(v.nullable(Instant), 'When somebody took notice of it; null: nobody has.'),
+    acknowledgement_note: told(v.nullable(v.string()), 'What they had to say.'),
   }),
   'An alert that a rule raised.',
   {
@@ -49,8 +53,27 @@ const Alert = component(
     opened_at: '2026-01-08T12:06:31.204Z',
     resolved_at: null,
     data_missing_since: null,
+    acknowledged_at: '2026-01-08T12:20:00.000Z',
+    acknowledgement_note: 'Bearing ordered, runs at half load until Friday.',
   },
 )
+
+const Acknowledgement = component(
+  'Acknowledgement',
+  v.object({
+    note: told(
+      v.optional(
+        v.nullable(v.pipe(v.string(), v.maxLength(2000), v.regex(/^[^\0]*$/u, 'must not hold NUL'))),
+        null,
+      ),
+      'For those who see the alert next.',
+    ),
+  }),
+  'That somebody took notice of an alert.',
+  { note: 'Bearing ordered, runs at half load until Friday.' },
+)
+
+const params = idOf('alert')
 
 /** null: a state that no alert has. */
 const stateFilter = v.pipe(
@@ -100,6 +123,53 @@ const listAlerts = operation(
   },
 )
 
+const getAlert = operation(
+  {
+    operationId: 'getAlert',
+    tag: 'Alerts',
+    summary: 'Read an alert',
+    params,
+    answer: Alert,
+    returns: 'The alert.',
+  },
+  async (c, { params: { id } }) => {
+    const [row] = await query(
+      c,
+      db
+        .select()
+        .from(alertEvents)
+        .where(and(eq(alertEvents.tenantId, c.get('tenantId')), eq(alertEvents.id, id))),
+    )
+    if (row === undefined) throw notFound()
+    return alertView(row)
+  },
+)
+
+const acknowledgeAlert = operation(
+  {
+    operationId: 'acknowledgeAlert',
+    tag: 'Alerts',
+    summary: 'Acknowledge an alert',
+    description: 'In whatever state it is; again replaces the note and the time. It changes nothing else.',
+    params,
+    body: Acknowledgement,
+    answer: Alert,
+    returns: 'The alert, acknowledged.',
+  },
+  async (c, { params: { id }, body: { note } }) => {
+    const [row] = await query(
+      c,
+      db
+        .update(alertEvents)
+        .set({ acknowledgedAt: new Date(), acknowledgementNote: note })
+        .where(and(eq(alertEvents.tenantId, c.get('tenantId')), eq(alertEvents.id, id)))
+        .returning(),
+    )
+    if (row === undefined) throw notFound()
+    return alertView(row)
+  },
+)
+
 function alertView(row: typeof alertEvents.$inferSelect): v.InferOutput<typeof Alert> {
   return {
     id: row.id,
@@ -112,8 +182,13 @@ function alertView(row: typeof alertEvents.$inferSelect): v.InferOutput<typeof A
     opened_at: row.openedAt,
     resolved_at: row.resolvedAt,
     data_missing_since: row.dataMissingSince,
+    acknowledged_at: row.acknowledgedAt,
+    acknowledgement_note: row.acknowledgementNote,
   }
 }
 
-/** `GET /v1/alerts`: the events that the ML service stores. */
-export const alertsRoute = new Hono<AppEnv>().get('/', requireScope('read'), listAlerts)
+/** `/v1/alerts`: the events that the ML service stores. */
+export const alertsRoute = new Hono<AppEnv>()
+  .get('/', requireScope('read'), listAlerts)
+  .get('/:id', requireScope('read'), getAlert)
+  .post('/:id/acknowledge', requireScope('manage'), acknowledgeAlert)

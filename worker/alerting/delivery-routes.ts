@@ -1,15 +1,25 @@
-import { and, desc, eq, getTableColumns, sql } from 'drizzle-orm'
+import { and, desc, eq, getTableColumns, gte, sql } from 'drizzle-orm'
 import type { PgColumn } from 'drizzle-orm/pg-core'
 import { Hono } from 'hono'
 import * as v from 'valibot'
 import { webhookDeliveries } from '../../migrations/schema.ts'
+import { isInstant, parseTimestamp } from '../../telemetry/timestamp.ts'
 import type { AppEnv } from '../app-env.ts'
 import { db, query } from '../database.ts'
 import { component, Id, Instant, pageOf, told } from '../openapi/fields.ts'
 import { operation } from '../openapi/operation.ts'
-import { cursorOf, idOf, Limit, notFound, page } from '../query/parameters.ts'
+import { cursorOf, emptyPage, idOf, Limit, notFound, page } from '../query/parameters.ts'
 import { requireScope } from '../tenant-auth.ts'
 import { webhookOf } from './webhook-of.ts'
+
+const State = v.picklist(['pending', 'delivered', 'failed'])
+
+/** null: a state that no delivery has. */
+const stateFilter = v.pipe(
+  v.string(),
+  v.metadata({ enum: State.options, description: 'Only deliveries in this state.' }),
+  v.transform((text) => (v.is(State, text) ? text : null)),
+)
 
 const Attempt = component(
   'DeliveryAttempt',
@@ -18,6 +28,10 @@ const Attempt = component(
     status: told(v.nullable(v.pipe(v.number(), v.integer())), 'The HTTP status; null: there was no answer.'),
     duration_ms: v.number(),
     error: told(v.nullable(v.string()), 'Why it failed.'),
+    response: told(
+      v.optional(v.nullable(v.string())),
+      'The first 500 characters of what was answered; null: there was no answer.',
+    ),
   }),
   'One try to deliver.',
 )
@@ -28,11 +42,11 @@ const Delivery = component(
     webhook_id: Id,
     type: told(
       v.string(),
-      'What it tells: `alert.opened`, `alert.resolved`, `device.silent`, `device.recovered` or `webhook.test`.',
+      'What it tells: `alert.opened`, `alert.resolved`, `device.silent`, `device.recovered`, `webhook.disabled` or `webhook.test`.',
     ),
-    state: v.picklist(['pending', 'delivered', 'failed']),
+    state: State,
     next_attempt_at: told(v.nullable(Instant), 'When it is tried next; null: it is not.'),
-    attempts: v.array(Attempt),
+    attempts: told(v.array(Attempt), 'Oldest first; the last 50.'),
   }),
   'A message to a webhook.',
   {
@@ -41,7 +55,16 @@ const Delivery = component(
     type: 'alert.opened',
     state: 'delivered',
     next_attempt_at: null,
-    attempts: [{ at: '2026-01-08T12:06:31.500Z', status: 204, duration_ms: 83, error: null }],
+    attempts: [
+      {
+        at: '2026-01-08T12:06:31.500Z',
+        status: 500,
+        duration_ms: 91,
+        error: 'answered 500',
+        response: 'busy',
+      },
+      { at: '2026-01-08T12:06:36.912Z', status: 204, duration_ms: 83, error: null, response: '' },
+    ],
   },
 )
 
@@ -99,12 +122,17 @@ const listDeliveries = operation(
     summary: 'List the deliveries of a webhook',
     description: 'With every attempt, newest first.',
     params: idOf('webhook'),
-    query: v.object({ limit: Limit, cursor: cursorOf(DeliveryCursor) }),
+    query: v.object({
+      state: v.optional(stateFilter),
+      limit: Limit,
+      cursor: cursorOf(DeliveryCursor),
+    }),
     answer: pageOf('DeliveryPage', Delivery),
     returns: 'A page of deliveries.',
   },
-  async (c, { params, query: { limit, cursor: after } }) => {
+  async (c, { params, query: { state, limit, cursor: after } }) => {
     const { tenantId, id } = await webhookOf(c, params.id)
+    if (state === null) return emptyPage()
     const { createdAt } = webhookDeliveries
     const rows = await query(
       c,
@@ -115,6 +143,7 @@ const listDeliveries = operation(
           and(
             eq(webhookDeliveries.tenantId, tenantId),
             eq(webhookDeliveries.webhookId, id),
+            state && eq(webhookDeliveries.state, state),
             after && sql`(${createdAt}, ${webhookDeliveries.id}) < (${instantOf(after[0])}, ${after[1]})`,
           ),
         )
@@ -130,7 +159,8 @@ const retryDelivery = operation(
     operationId: 'retryDelivery',
     tag: 'Webhooks',
     summary: 'Send a delivery again',
-    description: 'Now, with the same `webhook-id`, whatever became of it before.',
+    description:
+      'Now, with the same `webhook-id`, whatever became of it before; should that fail, by the whole schedule again.',
     params: idOf('delivery'),
     status: 202,
     answer: Delivery,
@@ -141,12 +171,72 @@ const retryDelivery = operation(
       c,
       db
         .update(webhookDeliveries)
-        .set({ state: 'pending', nextAttemptAt: new Date() })
+        .set(sentAgain(new Date()))
         .where(and(eq(webhookDeliveries.tenantId, c.get('tenantId')), eq(webhookDeliveries.id, id)))
         .returning(),
     )
     if (row === undefined) throw notFound()
     return deliveryView(row)
+  },
+)
+
+/** Due now, with all attempts of the schedule before it. */
+const sentAgain = (now: Date) => ({ state: 'pending' as const, nextAttemptAt: now, attemptCount: 0 })
+
+const INSTANT_RULE = 'must be ISO 8601 or epoch milliseconds'
+const Since = component(
+  'RetryFailed',
+  v.object({
+    since: told(
+      v.pipe(
+        v.union([v.string(), v.number()], INSTANT_RULE),
+        v.transform((value) => parseTimestamp(value, 'ms')),
+        v.number(INSTANT_RULE),
+        v.check(isInstant, INSTANT_RULE),
+        v.transform((ms) => new Date(ms)),
+      ),
+      'Only deliveries whose message was made then or later: ISO 8601 or epoch milliseconds.',
+    ),
+  }),
+  'Which failed deliveries to send again.',
+  { since: '2026-01-08T12:00:00Z' },
+)
+const Retried = component(
+  'RetriedDeliveries',
+  v.object({ deliveries: told(v.pipe(v.number(), v.integer()), 'How many are on their way again.') }),
+  'What was sent again.',
+  { deliveries: 17 },
+)
+
+const retryFailed = operation(
+  {
+    operationId: 'retryFailedDeliveries',
+    tag: 'Webhooks',
+    summary: 'Send all failed deliveries again',
+    description: 'Those of one webhook, each as `POST /v1/deliveries/{id}/retry` does.',
+    params: idOf('webhook'),
+    body: Since,
+    status: 202,
+    answer: Retried,
+    returns: 'How many.',
+  },
+  async (c, { params, body: { since } }) => {
+    const { tenantId, id } = await webhookOf(c, params.id)
+    const { rowCount } = await query(
+      c,
+      db
+        .update(webhookDeliveries)
+        .set(sentAgain(new Date()))
+        .where(
+          and(
+            eq(webhookDeliveries.tenantId, tenantId),
+            eq(webhookDeliveries.webhookId, id),
+            eq(webhookDeliveries.state, 'failed'),
+            gte(webhookDeliveries.createdAt, since),
+          ),
+        ),
+    )
+    return { deliveries: rowCount }
   },
 )
 
@@ -165,4 +255,5 @@ function deliveryView(row: typeof webhookDeliveries.$inferSelect): v.InferOutput
 export const deliveryRoutes = new Hono<AppEnv>()
   .post('/webhooks/:id/test', requireScope('manage'), sendTest)
   .get('/webhooks/:id/deliveries', requireScope('read'), listDeliveries)
+  .post('/webhooks/:id/retry-failed', requireScope('manage'), retryFailed)
   .post('/deliveries/:id/retry', requireScope('manage'), retryDelivery)

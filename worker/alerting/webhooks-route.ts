@@ -1,4 +1,5 @@
 import { and, asc, eq, sql } from 'drizzle-orm'
+import type { PgUpdateSetSource } from 'drizzle-orm/pg-core'
 import { type Context, Hono } from 'hono'
 import * as v from 'valibot'
 import { webhookEndpoints } from '../../migrations/schema.ts'
@@ -6,7 +7,7 @@ import { sealSecret } from '../../telemetry/secret-box.ts'
 import { webhookSecretOf } from '../../telemetry/signature.ts'
 import type { AppEnv } from '../app-env.ts'
 import { db, query } from '../database.ts'
-import { component, Id, pageOf, told } from '../openapi/fields.ts'
+import { component, Id, Instant, pageOf, told } from '../openapi/fields.ts'
 import { operation } from '../openapi/operation.ts'
 import { Problem } from '../problem.ts'
 import { cursorOf, idOf, Limit, notFound, page } from '../query/parameters.ts'
@@ -21,7 +22,10 @@ const Url = told(
   v.pipe(v.string(), v.maxLength(2048)),
   'An `https:` address that the public internet reaches, without user name or password.',
 )
-const Enabled = told(v.boolean(), 'Whether messages are sent; a receiver that answers 410 turns it off.')
+const Enabled = told(
+  v.boolean(),
+  'Whether messages are sent; a receiver that answers 410, or nothing good for five days, turns it off.',
+)
 const Secret = told(v.string(), '`whsec_` and base64: what messages are signed with. Shown this once.')
 
 const NewWebhook = component(
@@ -38,9 +42,26 @@ const WebhookChange = component(
 )
 const Webhook = component(
   'Webhook',
-  v.object({ id: Id, url: told(v.string(), 'The address as it is called.'), enabled: Enabled }),
+  v.object({
+    id: Id,
+    url: told(v.string(), 'The address as it is called.'),
+    enabled: Enabled,
+    failing_since: told(v.nullable(Instant), 'The first failed attempt since the last good one; null: none.'),
+    disabled_at: told(v.nullable(Instant), 'When EdgePulse turned it off; null: it did not.'),
+    disabled_reason: told(
+      v.nullable(v.picklist(['gone', 'failing'])),
+      'Why: it answered 410, or nothing got through for five days.',
+    ),
+  }),
   'Where alerts are sent.',
-  { id: 'd0c1b2a3-9485-4766-8857-a9b8c7d6e5f4', url: 'https://hooks.example.com/edgepulse', enabled: true },
+  {
+    id: 'd0c1b2a3-9485-4766-8857-a9b8c7d6e5f4',
+    url: 'https://hooks.example.com/edgepulse',
+    enabled: true,
+    failing_since: null,
+    disabled_at: null,
+    disabled_reason: null,
+  },
 )
 const CreatedWebhook = component(
   'CreatedWebhook',
@@ -125,7 +146,8 @@ const changeWebhook = operation(
     operationId: 'updateWebhook',
     tag: 'Webhooks',
     summary: 'Change a webhook',
-    description: 'Fields that are left out stay as they are.',
+    description:
+      'Fields that are left out stay as they are. Turned on, it gets what has been waiting for it, and five more days.',
     params,
     body: WebhookChange,
     answer: Webhook,
@@ -134,9 +156,9 @@ const changeWebhook = operation(
   async (c, { params: { id }, body: { url: text, enabled } }) => {
     const url = text === undefined ? undefined : acceptedUrl(c, text)
     const found = await webhookOf(c, id)
-    const change = { ...(url !== undefined && { url }), ...(enabled !== undefined && { enabled }) }
-    if (Object.keys(change).length === 0) return webhookView(found)
-    return webhookView(await update(c, found, change))
+    if (url === undefined && enabled === undefined) return webhookView(found)
+    const fresh = enabled && { failingSince: null, disabledAt: null, disabledReason: null }
+    return webhookView(await update(c, found, { url, enabled, ...fresh }))
   },
 )
 
@@ -184,7 +206,7 @@ const rotateSecret = operation(
 async function update(
   c: Context<AppEnv>,
   { tenantId, id }: { tenantId: string; id: string },
-  change: Partial<typeof webhookEndpoints.$inferInsert>,
+  change: PgUpdateSetSource<typeof webhookEndpoints>,
 ) {
   const [row] = await query(
     c,
@@ -207,7 +229,14 @@ function acceptedUrl(c: Context<AppEnv>, text: string): string {
   })
 }
 
-const webhookView = ({ id, url, enabled }: typeof webhookEndpoints.$inferSelect) => ({ id, url, enabled })
+const webhookView = (row: typeof webhookEndpoints.$inferSelect): v.InferOutput<typeof Webhook> => ({
+  id: row.id,
+  url: row.url,
+  enabled: row.enabled,
+  failing_since: row.failingSince,
+  disabled_at: row.disabledAt,
+  disabled_reason: row.disabledReason,
+})
 
 /** `/v1/webhooks`. A secret is shown once, at creation or rotation. */
 export const webhooksRoute = new Hono<AppEnv>()

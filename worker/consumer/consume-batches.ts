@@ -1,14 +1,17 @@
 import * as v from 'valibot'
 import { connect, type Sql } from '../../durable-objects/connect-database.ts'
 import type { LoadedBatch } from '../../telemetry/batch-rows.ts'
-import { batchBytes, MAX_TRANSACTION_BYTES } from '../../telemetry/portions.ts'
-import { log } from '../log.ts'
-import { BatchMessage, type ReadBatch, readBatch, settleBatch } from './load-batch.ts'
-import { isPoison, PoisonError, settleFailure, settleTenantFailure } from './settle-failure.ts'
+import { errorFields, log } from '../log.ts'
+import { BatchGroups } from './batch-groups.ts'
+import { homeShardOf } from './home-shard.ts'
+import { BatchMessage, loadBatch, type ReadLimits, readLimits } from './load-batch.ts'
+import { isPoison, PoisonError, reasonOf, settleFailure, settleTenantFailure } from './settle-failure.ts'
 import { storeBatches } from './store-batches.ts'
 
-/** Batches read from the archive at once: 2 × 8 MiB as sent. They are inflated and parsed one by one. */
-const PARALLEL_READS = 2
+/** As many connections of a Worker may wait for an answer; more would stand in line. */
+const PARALLEL_READS = 6
+/** Each with a group that is gathered and one that is stored. */
+const PARALLEL_TENANTS = 2
 
 interface Delivery {
   message: Message
@@ -25,25 +28,28 @@ interface Loaded extends Delivery {
  */
 export async function consumeBatches(queueBatch: MessageBatch, env: Env): Promise<void> {
   const sql = connect(env)
-  for (const [tenantId, deliveries] of Map.groupBy(distinct(queueBatch.messages), tenantOf)) {
-    let group: Loaded[] = []
-    let bytes = 0
-    for (let i = 0; i < deliveries.length; i += PARALLEL_READS) {
-      for (const read of await readAll(deliveries.slice(i, i + PARALLEL_READS), env)) {
-        const loaded = await load(read, env)
-        if (loaded === undefined) continue
-        const more = batchBytes(loaded.batch.columns)
-        if (bytes + more > MAX_TRANSACTION_BYTES) {
-          await storeGroup(sql, tenantId, group, env)
-          group = []
-          bytes = 0
-        }
-        group.push(loaded)
-        bytes += more
-      }
-    }
-    await storeGroup(sql, tenantId, group, env)
+  const limits = readLimits()
+  const tenants = Map.groupBy(distinct(queueBatch.messages), tenantOf).entries()
+  await atOnce(PARALLEL_TENANTS, tenants, async ([tenantId, deliveries]) => {
+    const groups = new BatchGroups<Loaded>((group) => storeGroup(sql, tenantId, group, env))
+    await atOnce(PARALLEL_READS, deliveries.values(), async (delivery) => {
+      const loaded = await load(delivery, limits, env)
+      if (loaded !== undefined) await groups.add(loaded)
+    })
+    await groups.finish()
+  })
+}
+
+/** Does the work for every item, for at most `limit` of them at once. */
+async function atOnce<T>(
+  limit: number,
+  items: IteratorObject<T>,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const workThroughThem = async () => {
+    for (const item of items) await work(item)
   }
+  await Promise.all(Array.from({ length: limit }, workThroughThem))
 }
 
 const tenantOf = ({ body }: Delivery) => body.tenant_id
@@ -64,40 +70,32 @@ function distinct(messages: readonly Message[]): Delivery[] {
   return [...deliveries.values()]
 }
 
-async function readAll(deliveries: Delivery[], env: Env): Promise<{ delivery: Delivery; read: ReadBatch }[]> {
-  const all = await Promise.all(
-    deliveries.map(async (delivery) => {
-      try {
-        const read = await readBatch(delivery.body, env)
-        if (read !== 'persisted') return [{ delivery, read }]
-        delivery.message.ack()
-      } catch (error) {
-        await fail(delivery, error, env)
-      }
-      return []
-    }),
-  )
-  return all.flat()
-}
-
-async function load(
-  { delivery, read }: { delivery: Delivery; read: ReadBatch },
-  env: Env,
-): Promise<Loaded | undefined> {
+/** Undefined where there is nothing to store, and the message is answered. */
+async function load(delivery: Delivery, limits: ReadLimits, env: Env): Promise<Loaded | undefined> {
   try {
-    return { ...delivery, batch: await settleBatch(read) }
+    const batch = await loadBatch(delivery.body, limits, env)
+    if (batch !== 'persisted') return { ...delivery, batch }
+    delivery.message.ack()
   } catch (error) {
     await fail(delivery, error, env)
-    return undefined
+  }
+  return undefined
+}
+
+/** Its reason is noted with the shard: when the queue gives up, whoever stores the dead letter was not there. */
+async function fail({ message, body }: Delivery, error: unknown, env: Env): Promise<void> {
+  const { tenant_id, batch_id } = body
+  await settleTenantFailure(message, error, { tenant_id, batch_id }, env)
+  if (!isPoison(error)) return
+  try {
+    await (await homeShardOf(body, env))?.noteFailure(batch_id, reasonOf(error))
+  } catch (unnoted) {
+    log('warn', 'failure_not_noted', { tenant_id, batch_id, ...errorFields(unnoted) })
   }
 }
 
-const fail = ({ message, body: { tenant_id, batch_id } }: Delivery, error: unknown, env: Env) =>
-  settleTenantFailure(message, error, { tenant_id, batch_id }, env)
-
 /** Should Postgres refuse a group's rows, each batch is tried alone, so that only the faulty one fails. */
 async function storeGroup(sql: Sql, tenantId: string, group: Loaded[], env: Env): Promise<void> {
-  if (group.length === 0) return
   const persistedAt = Date.now()
   const batches = group.map(({ batch }) => batch)
   try {

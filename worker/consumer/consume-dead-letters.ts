@@ -4,10 +4,12 @@ import { errorFields, log } from '../log.ts'
 import { FlushMessage } from './consume-windows.ts'
 import { insertDeadLetter, insertFailedBatch } from './consumer-sql.ts'
 import { homeShardOf } from './home-shard.ts'
-import { BatchMessage } from './load-batch.ts'
+import { BatchMessage, NOT_ARCHIVED } from './load-batch.ts'
 import { isGone, persist, retryLater } from './settle-failure.ts'
 
+/** Where nobody has noted why. */
 const REASON = 'the consumer gave up after repeated attempts; its log names the cause'
+const NO_MESSAGE = 'it is no message of ours'
 
 /**
  * Stores messages that failed for good, shows their batches as failed, and stops the shards from sending them
@@ -32,7 +34,9 @@ async function settle(sql: Sql, body: unknown, env: Env): Promise<void> {
   if (batch.success) await settleBatch(sql, batch.output, env)
   else if (flush.success) await settleFlush(sql, flush.output, env)
   else
-    await persist(() => sql.transaction([become(sql, OPERATOR), insertDeadLetter(sql, null, body, REASON)]))
+    await persist(() =>
+      sql.transaction([become(sql, OPERATOR), insertDeadLetter(sql, null, body, NO_MESSAGE)]),
+    )
   log('error', 'dead_letter', { body })
 }
 
@@ -40,14 +44,15 @@ async function settleBatch(sql: Sql, message: BatchMessage, env: Env): Promise<v
   const { tenant_id, batch_id, r2_key } = message
   if (await isGone(tenant_id, env)) return
   const shard = await homeShardOf(message, env)
+  const reason = (shard === undefined ? NOT_ARCHIVED : await shard.failure(batch_id)) ?? REASON
   await store(
     sql,
     () => [
       become(sql, ofTenant(tenant_id)),
-      insertDeadLetter(sql, tenant_id, message, REASON),
-      insertFailedBatch(sql, tenant_id, batch_id, r2_key, REASON),
+      insertDeadLetter(sql, tenant_id, message, reason),
+      insertFailedBatch(sql, tenant_id, batch_id, r2_key, reason),
     ],
-    () => (shard ?? env.TENANT_CONTROL.getByName(tenant_id)).failBatch(batch_id, REASON),
+    () => (shard ?? env.TENANT_CONTROL.getByName(tenant_id)).failBatch(batch_id, reason),
   )
 }
 

@@ -5,7 +5,7 @@ import type { BatchRows } from '../../telemetry/batch-rows.ts'
 import { markDue, type Statement, upsertMetrics } from '../../telemetry/batch-statements.ts'
 import { deviceIdOf, metricIdOf } from '../../telemetry/series-id.ts'
 import { log } from '../log.ts'
-import { insertNewDevices, insertWindows, upsertUsage } from './consumer-sql.ts'
+import { insertNewDevices, insertWindows, markUnsettled, upsertUsage } from './consumer-sql.ts'
 import { PoisonError, persist, settleFailure, settleTenantFailure } from './settle-failure.ts'
 
 export const FlushMessage = v.object({ tenant_id: v.string(), shard: v.number(), flush_id: v.number() })
@@ -61,6 +61,7 @@ function statements(sql: Sql, tenantId: string, shard: number, { windows, usage 
     run(upsertMetrics(tenantId, metrics)),
     insertWindows(sql, tenantId, shard, metricIds, windows),
     run(markDue(tenantId, metricIds)),
+    markUnsettled(sql, tenantId, metricIds, windows),
     ...usageRows,
   ]
 }

@@ -2,6 +2,7 @@ import type { Sql } from '../../durable-objects/connect-database.ts'
 import type { DayUsage, FlushedWindow } from '../../durable-objects/window-frames.ts'
 import type { BatchRows } from '../../telemetry/batch-rows.ts'
 import { arrayText, TO_INSTANT } from '../../telemetry/batch-statements.ts'
+import { SUPERSEDING_SHARD } from '../../telemetry/superseding-part.ts'
 
 /*
  * What the queue consumers do in SQL besides telemetry/batch-statements.ts. Each statement can run any number of
@@ -58,6 +59,20 @@ export function insertWindows(
       ).map((column) => arrayText(windows.map((window) => window[column]))),
       windows.map(({ sketch }) => Buffer.from(sketch).toString('base64')),
     ],
+  )
+}
+
+/** A part that comes to a superseded window unsettles it: it is computed again. After `markDue`, as all who mark. */
+export function markUnsettled(sql: Sql, tenantId: string, metricIds: string[], windows: FlushedWindow[]) {
+  return sql.query(
+    `insert into corrected_windows (tenant_id, metric_id, window_start)
+     select distinct $1::uuid, a.metric_id, a.window_start
+     from unnest($2::uuid[], $3::int8[]) as w (metric_id, window_start)
+       join window_aggregates a on a.tenant_id = $1 and a.metric_id = w.metric_id
+         and a.window_start = ${TO_INSTANT('w.window_start')} and a.shard = ${SUPERSEDING_SHARD}
+     order by 2, 3
+     on conflict (tenant_id, metric_id, window_start) do update set revision = corrected_windows.revision + 1`,
+    [tenantId, arrayText(metricIds), arrayText(windows.map(({ windowStart }) => windowStart))],
   )
 }
 

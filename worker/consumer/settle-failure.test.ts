@@ -1,7 +1,7 @@
 import { NeonDbError } from '@neondatabase/serverless'
 import { expect, test, vi } from 'vitest'
 import { BatchRefusal } from '../../telemetry/batch-refusal.ts'
-import { PoisonError, persist, settleFailure } from './settle-failure.ts'
+import { PoisonError, persist, reasonOf, retryLater, settleFailure } from './settle-failure.ts'
 
 const LATE = 9
 
@@ -32,6 +32,28 @@ test.each([
   ['an object that restarts', new Error('Durable Object reset')],
 ])('after %s a message is let go in the end: the shard sends it again', (_, error) => {
   expect([settled(error, 1), settled(error, LATE)]).toEqual(['retried', 'let go'])
+})
+
+test('each wait is twice the one before, up to five minutes, and by up to a quarter less', () => {
+  for (let attempts = 1; attempts <= 11; attempts += 1) {
+    const retry = vi.fn<(options: { delaySeconds: number }) => void>()
+    retryLater({ id: 'm', timestamp: new Date(), body: {}, attempts, ack: vi.fn(), retry })
+    const { delaySeconds } = retry.mock.calls[0]![0]
+    const full = Math.min(300, 5 * 2 ** (attempts - 1))
+    expect(delaySeconds).toBeGreaterThanOrEqual(0.75 * full)
+    expect(delaySeconds).toBeLessThanOrEqual(full)
+  }
+})
+
+test('the reason of a failure is what was wrong and what Postgres said', () => {
+  const cause = new NeonDbError('value out of range')
+  expect(reasonOf(new PoisonError('Postgres refused the rows', { cause }))).toBe(
+    'Postgres refused the rows: value out of range',
+  )
+  expect(reasonOf(new PoisonError('the shard never accepted the batch'))).toBe(
+    'the shard never accepted the batch',
+  )
+  expect(reasonOf(new TypeError('x is undefined'))).toBe('TypeError: x is undefined')
 })
 
 test('persist makes poison of what will not pass, a bug included, and of nothing else', async () => {

@@ -1,10 +1,11 @@
+import { backoffMs } from '../../durable-objects/backoff.ts'
 import { BatchRefusal } from '../../telemetry/batch-refusal.ts'
 import { isPassing } from '../database.ts'
 import { errorFields, log } from '../log.ts'
 import { Problem } from '../problem.ts'
 
-const RETRY_BASE_SECONDS = 5
-const RETRY_CAP_SECONDS = 300
+const RETRY_BASE_MS = 5_000
+const RETRY_CAP_MS = 300_000
 
 /** Tries of a message that failed for a passing reason, before it is left to the shard to send it again. */
 const PASSING_ATTEMPTS = 3
@@ -40,9 +41,8 @@ export function settleFailure(message: Message, error: unknown, fields: Record<s
 }
 
 export function retryLater(message: Message): void {
-  message.retry({
-    delaySeconds: Math.min(RETRY_CAP_SECONDS, RETRY_BASE_SECONDS * 2 ** (message.attempts - 1)),
-  })
+  const delayMs = backoffMs(message.attempts - 1, RETRY_BASE_MS, RETRY_CAP_MS, Math.random)
+  message.retry({ delaySeconds: Math.ceil(delayMs / 1000) })
 }
 
 /** Whether trying again cannot help. An archived batch that no longer parses is at fault, and so is our own code. */
@@ -69,6 +69,12 @@ export async function settleTenantFailure(
   } catch (unanswered) {
     settleFailure(message, unanswered, fields)
   }
+}
+
+/** The sentence for who will have to mend it: what was wrong, and what Postgres said. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof PoisonError)) return errorFields(error).error
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message
 }
 
 export async function isGone(tenantId: string, env: Env): Promise<boolean> {

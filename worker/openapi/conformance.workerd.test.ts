@@ -68,7 +68,9 @@ const validBodies: Record<string, string> = {
   ingestBatch: JSON.stringify(seriesBatch('conforming')),
   writeLineProtocol: 'm,device=d t=1',
   createAlertRule: '{"name":"rule"}',
+  previewAlertRule: '{"name":"rule"}',
   createWebhook: '{"url":"https://hooks.example.com"}',
+  retryFailedDeliveries: '{"since":0}',
   createTenant: `{"name":"${crypto.randomUUID()}"}`,
 }
 
@@ -115,6 +117,7 @@ describe('a success of', () => {
     ['/v1/metrics/{metric}/datapoints'],
     ['/v1/metrics/{metric}/windows'],
     ['/v1/anomalies'],
+    ['/v1/anomalies/top'],
     ['/v1/alerts'],
   ])('GET %s, with rows', async (path) => {
     const answer = await owner.get(`${path.replace('{metric}', metricId)}?limit=1`)
@@ -138,7 +141,15 @@ describe('a success of', () => {
     expect((await owner.get('/v1/alert-rules')).status).toBe(200)
     expect((await owner.get(`/v1/alert-rules/${id}`)).status).toBe(200)
     expect((await owner.send('PATCH', `/v1/alert-rules/${id}`, { threshold: 2 })).status).toBe(200)
+    expect((await owner.send('POST', '/v1/alert-rules/preview', { name: 'hot' })).status).toBe(200)
     expect((await owner.send('DELETE', `/v1/alert-rules/${id}`)).status).toBe(204)
+  })
+
+  it('everything about an alert', async () => {
+    const { data } = await (await owner.get('/v1/alerts')).json<{ data: { id: string }[] }>()
+    const path = `/v1/alerts/${data[0]?.id}`
+    expect((await owner.send('POST', `${path}/acknowledge`, { note: 'seen' })).status).toBe(200)
+    expect((await owner.get(path)).status).toBe(200)
   })
 
   it('everything about webhooks', async () => {
@@ -149,9 +160,13 @@ describe('a success of', () => {
     expect((await owner.send('POST', `/v1/webhooks/${id}/rotate-secret`)).status).toBe(200)
     const delivery = await idOf(await owner.send('POST', `/v1/webhooks/${id}/test`), 202)
     await sql`update webhook_deliveries set attempts =
-      '[{"at":"2026-01-01T00:00:00.000Z","status":null,"duration_ms":3,"error":"refused"}]' where id = ${delivery}`
+      '[{"at":"2026-01-01T00:00:00.000Z","status":null,"duration_ms":3,"error":"refused"},
+        {"at":"2026-01-01T00:00:00.000Z","status":500,"duration_ms":3,"error":"answered 500","response":"no"}]'
+      where id = ${delivery}`
     expect((await owner.get(`/v1/webhooks/${id}/deliveries`)).status).toBe(200)
     expect((await owner.send('POST', `/v1/deliveries/${delivery}/retry`)).status).toBe(202)
+    const retried = await owner.send('POST', `/v1/webhooks/${id}/retry-failed`, { since: 0 })
+    expect(retried.status).toBe(202)
     expect((await owner.send('DELETE', `/v1/webhooks/${id}`)).status).toBe(204)
   })
 

@@ -17,6 +17,7 @@ import {
   Range,
   rangeOf,
 } from './parameters.ts'
+import { listTopAnomalies } from './top-anomalies.ts'
 
 const Anomaly = component(
   'Anomaly',
@@ -124,5 +125,7 @@ function anomalyView(row: typeof anomalyScores.$inferSelect): v.InferOutput<type
   }
 }
 
-/** `GET /v1/anomalies`. */
-export const anomaliesRoute = new Hono<AppEnv>().get('/', requireScope('read'), listAnomalies)
+/** `GET /v1/anomalies`, and the worst of them. */
+export const anomaliesRoute = new Hono<AppEnv>()
+  .get('/', requireScope('read'), listAnomalies)
+  .get('/top', requireScope('read'), listTopAnomalies)

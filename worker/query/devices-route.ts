@@ -1,4 +1,4 @@
-import { and, asc, count, eq, gt, sql } from 'drizzle-orm'
+import { and, asc, count, eq, gt, lt, sql } from 'drizzle-orm'
 import { Hono } from 'hono'
 import * as v from 'valibot'
 import { devices, metrics } from '../../migrations/schema.ts'
@@ -7,7 +7,7 @@ import { db, query } from '../database.ts'
 import { component, Id, Instant, pageOf, told } from '../openapi/fields.ts'
 import { operation } from '../openapi/operation.ts'
 import { requireScope } from '../tenant-auth.ts'
-import { cursorOf, Limit, page, TextCursor } from './parameters.ts'
+import { contains, cursorOf, instant, Limit, page, search, TextCursor } from './parameters.ts'
 
 const Device = component(
   'Device',
@@ -34,11 +34,16 @@ const listDevices = operation(
     tag: 'Telemetry',
     summary: 'List devices',
     description: 'Every device that has sent data, by name.',
-    query: v.object({ limit: Limit, cursor: cursorOf(TextCursor) }),
+    query: v.object({
+      search: search('Only devices with this in their name.'),
+      last_seen_before: instant('Only devices that have been silent since then.'),
+      limit: Limit,
+      cursor: cursorOf(TextCursor),
+    }),
     answer: pageOf('DevicePage', Device),
     returns: 'A page of devices.',
   },
-  async (c, { query: { limit, cursor: after } }) => {
+  async (c, { query: { search, last_seen_before: silentSince, limit, cursor: after } }) => {
     const tenantId = c.get('tenantId')
     const metricCount = db
       .select({ n: count() })
@@ -58,6 +63,8 @@ const listDevices = operation(
         .where(
           and(
             eq(devices.tenantId, tenantId),
+            search === undefined ? undefined : contains(devices.externalId, search),
+            silentSince === undefined ? undefined : lt(devices.lastSeenAt, new Date(silentSince)),
             after === undefined ? undefined : gt(devices.externalId, after),
           ),
         )

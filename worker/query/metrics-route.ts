@@ -1,4 +1,4 @@
-import { and, asc, eq, gte, sql } from 'drizzle-orm'
+import { and, asc, eq, gte, inArray, sql } from 'drizzle-orm'
 import { Hono } from 'hono'
 import * as v from 'valibot'
 import { anomalyScores, devices, metrics } from '../../migrations/schema.ts'
@@ -9,7 +9,17 @@ import { operation } from '../openapi/operation.ts'
 import { requireScope } from '../tenant-auth.ts'
 import { listDatapoints } from './list-datapoints.ts'
 import { listWindows } from './list-windows.ts'
-import { cursorOf, emptyPage, idFilter, Limit, page, TextCursor } from './parameters.ts'
+import {
+  contains,
+  cursorOf,
+  emptyPage,
+  idFilter,
+  idsFilter,
+  Limit,
+  page,
+  search,
+  TextCursor,
+} from './parameters.ts'
 
 const Metric = component(
   'Metric',
@@ -50,13 +60,15 @@ const listMetrics = operation(
     description: 'Every series, by the names of device and metric.',
     query: v.object({
       device_id: idFilter('Only metrics of this device.'),
+      id: idsFilter('Only the metrics with these ids.'),
+      search: search('Only metrics with this in `device/metric`.'),
       limit: Limit,
       cursor: cursorOf(v.tuple([TextCursor, TextCursor])),
     }),
     answer: pageOf('MetricPage', Metric),
     returns: 'A page of metrics.',
   },
-  async (c, { query: { device_id: deviceId, limit, cursor: after } }) => {
+  async (c, { query: { device_id: deviceId, id: ids, search, limit, cursor: after } }) => {
     if (deviceId === null) return emptyPage()
     const tenantId = c.get('tenantId')
     const lastScore = db
@@ -84,6 +96,10 @@ const listMetrics = operation(
           and(
             eq(devices.tenantId, tenantId),
             deviceId === undefined ? undefined : eq(devices.id, deviceId),
+            ids === undefined ? undefined : inArray(metrics.id, ids),
+            search === undefined
+              ? undefined
+              : contains(sql`${devices.externalId} || '/' || ${metrics.name}`, search),
             // Said of the devices alone as well: no index knows the pair, which is of two tables.
             after && gte(devices.externalId, after[0]),
             after && sql`(${devices.externalId}, ${metrics.name}) > (${after[0]}, ${after[1]})`,

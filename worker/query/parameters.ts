@@ -1,6 +1,7 @@
+import { type SQLWrapper, sql } from 'drizzle-orm'
 import type { Context } from 'hono'
 import * as v from 'valibot'
-import { isName } from '../../telemetry/name.ts'
+import { isName, NAME_RULE } from '../../telemetry/name.ts'
 import { isInstant, nearestInstant, parseTimestamp } from '../../telemetry/timestamp.ts'
 import { Id } from '../openapi/fields.ts'
 import { Problem } from '../problem.ts'
@@ -51,7 +52,7 @@ export const Limit = v.pipe(
 
 const INSTANT_RULE = 'must be ISO 8601 or epoch milliseconds, of the years 1 to 9999'
 
-const instant = (description: string) =>
+export const instant = (description: string) =>
   v.optional(
     v.pipe(
       v.string(),
@@ -84,6 +85,39 @@ export function rangeOf(wanted: v.InferOutput<typeof Range>, now: number): { fro
   }
   return { from: new Date(from), to: new Date(to) }
 }
+
+/** A piece of a name to look for; undefined: any name will do. */
+export const search = (description: string) =>
+  v.optional(
+    v.pipe(
+      v.string(),
+      v.check((text) => text === '' || isName(text), NAME_RULE),
+      v.metadata({ description: `${description} Capital letters count as small ones.` }),
+      v.transform((text) => text || undefined),
+    ),
+  )
+
+/** Whether a name has `piece` in it. */
+export const contains = (name: SQLWrapper, piece: string) =>
+  sql`position(lower(${piece}) in lower(${name})) > 0`
+
+const MAX_IDS = 100
+const IDS_RULE = `must be at most ${MAX_IDS} ids with commas between them`
+
+/** Ids to filter by; those that cannot be anybody's are left out, as they would find nothing. */
+export const idsFilter = (description: string) =>
+  v.optional(
+    v.pipe(
+      v.string(),
+      v.transform((text) => text.split(',')),
+      v.maxLength(MAX_IDS, IDS_RULE),
+      v.metadata({
+        type: 'string',
+        description: `${description} At most ${MAX_IDS}, with commas between them.`,
+      }),
+      v.transform((ids) => ids.filter((id) => v.is(Id, id))),
+    ),
+  )
 
 /** An id to filter by; null: one that cannot be anybody's, so that the list is empty. */
 export const idFilter = (description: string) =>

@@ -7,8 +7,10 @@ import { anomalyScores, batches, windowAggregates } from '../../migrations/schem
 import { WINDOW_MS } from '../../telemetry/window.ts'
 import type { AppEnv } from '../app-env.ts'
 import { db, queryTogether } from '../database.ts'
+import { errorFields, log } from '../log.ts'
 import { component, Instant, told } from '../openapi/fields.ts'
 import { operation } from '../openapi/operation.ts'
+import { Problem } from '../problem.ts'
 import { requireScope } from '../tenant-auth.ts'
 import { withinDeadline } from '../within-deadline.ts'
 import { recentUnitChanges, Warning, warningsOf } from './status-warnings.ts'
@@ -23,7 +25,7 @@ const Status = component(
       v.nullable(Count),
       'How long the oldest of them has waited; null: there are none.',
     ),
-    batches_failed: told(Count, 'Batches that could not be stored.'),
+    batches_failed: told(v.nullable(Count), 'Batches that could not be stored; null: the database is away.'),
     open_windows: told(Count, 'Windows of 300 s that still take datapoints.'),
     last_window_end: told(v.nullable(Instant), 'The end of the newest window that can be read.'),
     last_scored_window_end: told(v.nullable(Instant), 'The end of the newest window that is scored.'),
@@ -69,18 +71,17 @@ const getStatus = operation(
     const tenantId = c.get('tenantId')
     const [flow, stored] = await Promise.all([
       withinDeadline(c.env.TENANT_CONTROL.getByName(tenantId).status()),
-      storedStatus(c.env, tenantId),
+      storedStatus(c.env, tenantId).catch(unlessAway),
     ])
-    const { lastWindowStart, lastScored, failed, unitChanges } = stored
     const pendingMs = flow.oldestPendingAt === null ? null : Date.now() - flow.oldestPendingAt
     return {
       last_batch_at: dateOf(flow.lastBatchAt),
       batches_pending: flow.batchesPending,
       oldest_pending_seconds: pendingMs === null ? null : Math.max(0, Math.floor(pendingMs / 1000)),
-      batches_failed: failed,
+      batches_failed: stored?.failed ?? null,
       open_windows: flow.openWindows,
-      last_window_end: lastWindowStart && new Date(lastWindowStart.getTime() + WINDOW_MS),
-      last_scored_window_end: lastScored,
+      last_window_end: stored?.lastWindowEnd ?? null,
+      last_scored_window_end: stored?.lastScored ?? null,
       rate: {
         datapoints_per_second: flow.datapointsPerSecond,
         batches_per_second: flow.batchesPerSecond,
@@ -88,7 +89,7 @@ const getStatus = operation(
       },
       series_used: flow.seriesUsed,
       series_limit: flow.seriesLimit,
-      warnings: warningsOf({ ...flow, failed, unitChanges }),
+      warnings: warningsOf(flow, stored),
     }
   },
 )
@@ -97,6 +98,12 @@ const getStatus = operation(
 export const statusRoute = new Hono<AppEnv>().get('/', requireScope('read'), getStatus)
 
 const dateOf = (ms: number | null) => (ms === null ? null : new Date(ms))
+
+/** What waits is in the objects, and asked for most while the database is away: then it is told without the rest. */
+function unlessAway(error: unknown): undefined {
+  if (!(error instanceof Problem) || error.code !== 'unavailable') throw error
+  log('warn', 'status_without_database', errorFields(error.cause))
+}
 
 async function storedStatus(env: Env, tenantId: string) {
   const [[window], [scored], [failed], unitChanges] = await queryTogether(env, ofTenant(tenantId), [
@@ -115,7 +122,7 @@ async function storedStatus(env: Env, tenantId: string) {
     recentUnitChanges(tenantId, Date.now()),
   ])
   return {
-    lastWindowStart: window?.last ?? null,
+    lastWindowEnd: window?.last ? new Date(window.last.getTime() + WINDOW_MS) : null,
     lastScored: scored?.last ?? null,
     failed: failed?.n ?? 0,
     unitChanges,

@@ -18,6 +18,7 @@ const SeriesWarning = v.object({
   series_limit: Count,
 })
 const FailureWarning = v.object({ code: v.literal('batches_failed'), message, batches_failed: Count })
+const OutageWarning = v.object({ code: v.literal('database_unavailable'), message })
 const UnitWarning = v.object({
   code: v.literal('unit_changed'),
   message,
@@ -30,7 +31,7 @@ const UnitWarning = v.object({
 })
 export const Warning = component(
   'Warning',
-  v.union([SeriesWarning, FailureWarning, UnitWarning]),
+  v.union([SeriesWarning, FailureWarning, OutageWarning, UnitWarning]),
   'Something that needs attention; `code` is stable. A change of unit is warned of for seven days, the 20 newest ones.',
   {
     code: 'unit_changed',
@@ -71,13 +72,19 @@ export const recentUnitChanges = (tenantId: string, now: number) =>
     .orderBy(desc(metrics.unitChangedAt))
     .limit(MAX_UNIT_CHANGES)
 
-export function warningsOf(of: {
-  seriesUsed: number
-  seriesLimit: number
-  failed: number
-  unitChanges: UnitChange[]
-}): Warning[] {
-  return [...seriesWarnings(of), ...failureWarnings(of), ...of.unitChanges.map(unitWarning)]
+/** `stored`: what the database tells; undefined while it is away. */
+export function warningsOf(
+  flow: { seriesUsed: number; seriesLimit: number },
+  stored: { failed: number; unitChanges: UnitChange[] } | undefined,
+): Warning[] {
+  if (stored === undefined) return [...seriesWarnings(flow), AWAY]
+  return [...seriesWarnings(flow), ...failureWarnings(stored), ...stored.unitChanges.map(unitWarning)]
+}
+
+const AWAY: Warning = {
+  code: 'database_unavailable',
+  message:
+    'The database does not answer: batches are accepted and wait for it, and what it would tell is null.',
 }
 
 function seriesWarnings({ seriesUsed, seriesLimit }: { seriesUsed: number; seriesLimit: number }): Warning[] {

@@ -56,3 +56,15 @@ export async function withoutQueue<T>(work: () => Promise<T>): Promise<T> {
     send.mockRestore()
   }
 }
+
+/** Queues take nothing, neither from the Worker nor from the objects. */
+export async function withoutQueues<T>(work: () => Promise<T>): Promise<T> {
+  const sendBatch = vi
+    .spyOn(Object.getPrototypeOf(env.BATCHES), 'sendBatch')
+    .mockRejectedValue(new Error('queue is away'))
+  try {
+    return await withoutQueue(work)
+  } finally {
+    sendBatch.mockRestore()
+  }
+}

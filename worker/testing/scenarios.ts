@@ -61,6 +61,15 @@ const WRITE_FLUSH = [
   'insert meta',
 ]
 
+const STORE_BATCHES = [
+  ...['sql insert devices', 'sql insert metrics', 'sql insert datapoints', 'sql insert batches'],
+  'postgres',
+]
+const STORE_WINDOWS = [
+  ...['sql insert devices', 'sql insert metrics', 'sql insert window_aggregates', 'sql insert due_metrics'],
+  ...['sql insert usage_daily', 'postgres'],
+]
+
 /** Leaves nothing to do but what the messages of one queue ask for, which the alarm has just sent again. */
 async function leaveOnly(life: TenantLife, queue: QueueName): Promise<void> {
   await send(life, 'a')
@@ -183,14 +192,14 @@ export const SCENARIOS: Scenario[] = [
     before: sendAndFlush,
     act: (life) => life.deliver('edgepulse-windows'),
     points: 14,
-    steps: ['shard.flush', 'postgres', 'shard.acknowledgeFlush', 'delete flushes'],
+    steps: ['shard.flush', ...STORE_WINDOWS, 'shard.acknowledgeFlush', 'delete flushes'],
   },
   {
     name: 'the consumer of windows, at the last try of the queue, when nothing else is left to do',
     before: (life) => leaveOnly(life, 'edgepulse-windows'),
     act: (life) => life.deliver('edgepulse-windows', LAST_ATTEMPT),
     points: 14,
-    steps: ['shard.flush', 'postgres', 'shard.acknowledgeFlush', 'delete flushes'],
+    steps: ['shard.flush', ...STORE_WINDOWS, 'shard.acknowledgeFlush', 'delete flushes'],
   },
   {
     name: 'the consumer of batches, at the last try of the queue, when nothing else is left to do',
@@ -198,7 +207,7 @@ export const SCENARIOS: Scenario[] = [
     act: (life) => life.deliver('edgepulse-batches', LAST_ATTEMPT),
     points: 20,
     steps: [
-      ...['archive.get raw', 'shard.verdicts', 'postgres'],
+      ...['archive.get raw', 'shard.verdicts', ...STORE_BATCHES],
       ...['shard.acknowledgeBatches', 'delete outbox', 'update batches'],
     ],
   },
@@ -212,7 +221,7 @@ export const SCENARIOS: Scenario[] = [
     act: (life) => life.deliver('edgepulse-batches'),
     points: 35,
     steps: [
-      ...['archive.get raw', 'shard.verdicts', 'postgres'],
+      ...['archive.get raw', 'shard.verdicts', ...STORE_BATCHES],
       ...['shard.acknowledgeBatches', 'delete outbox', 'update batches'],
       ...['shard.acknowledgeBatches', 'delete outbox', 'update batches'],
     ],

@@ -1,0 +1,82 @@
+import type { ComponentChildren } from 'preact'
+import { counted, formatCount, formatDuration, formatNumber } from '../format.ts'
+import { AgoText } from '../parts/time-text.tsx'
+import { alertsHref, usageHref } from '../route.ts'
+import type { Overview } from './load-overview.ts'
+
+/** Older than this, what waits for the database is no longer on its usual way. */
+const SLOW_AFTER_SECONDS = 300
+
+/** Ingestion at a glance, and what needs a look. */
+export function FlowTiles({ overview }: { overview: Overview }) {
+  const { now, status, datapointsToday, openAlerts, silent } = overview
+  const waiting = status.oldest_pending_seconds
+  return (
+    <dl class="tiles">
+      <Tile name="Datapoints today" href={usageHref()} note={rateNote(status.rate.datapoints_per_second)}>
+        {formatCount(datapointsToday)}
+      </Tile>
+      <Tile name="Last batch" note={`Last window scored: ${scoredNote(overview)}`}>
+        <AgoText time={status.last_batch_at} now={now} />
+      </Tile>
+      <Tile
+        name="Queue"
+        note={waiting === null ? 'Nothing waits' : `Oldest waits ${formatDuration(waiting * 1000)}`}
+        bad={waiting !== null && waiting > SLOW_AFTER_SECONDS}
+      >
+        {counted(status.batches_pending, 'batch', 'batches')}
+      </Tile>
+      <Tile
+        name="Failed batches"
+        bad={status.batches_failed > 0}
+        note={status.batches_failed > 0 ? 'Could not be stored' : 'All could be stored'}
+      >
+        {formatCount(status.batches_failed)}
+      </Tile>
+      <Tile name="Devices silent" bad={silent.data.length > 0} note="For an hour or more">
+        {`${formatCount(silent.data.length)}${silent.next_cursor === null ? '' : '+'}`}
+      </Tile>
+      <Tile
+        name="Open alerts"
+        href={alertsHref({ open: true })}
+        bad={openAlerts.length > 0}
+        note={alertNote(overview)}
+      >
+        {formatCount(openAlerts.length)}
+      </Tile>
+    </dl>
+  )
+}
+
+interface TileProps {
+  name: string
+  note: string
+  children: ComponentChildren
+  href?: string | undefined
+  /** Marked, as it needs a look. */
+  bad?: boolean
+}
+
+function Tile({ name, note, children, href, bad = false }: TileProps) {
+  return (
+    <div class={bad ? 'tile bad' : 'tile'}>
+      <dt>{name}</dt>
+      <dd>
+        <span class="figure">{href ? <a href={href}>{children}</a> : children}</span>
+        <span class="tile-note">{note}</span>
+      </dd>
+    </div>
+  )
+}
+
+const rateNote = (perSecond: number) => `${formatNumber(Math.round(perSecond * 10) / 10)} a second now`
+
+function scoredNote({ now, status }: Overview): string {
+  const end = status.last_scored_window_end
+  return end === null ? 'none yet' : `${formatDuration(Math.max(0, now - end))} ago`
+}
+
+function alertNote({ openAlerts }: Overview): string {
+  const metrics = new Set(openAlerts.map(({ metric_id }) => metric_id)).size
+  return metrics === 0 ? 'All is quiet' : `On ${counted(metrics, 'metric')}`
+}

@@ -1,0 +1,91 @@
+import { useApi } from '../api/api-context.ts'
+import type { Metric, Rule } from '../api/schemas.ts'
+import { useAction } from '../api/use-action.ts'
+import { counted, formatDuration, formatScore } from '../format.ts'
+import { CommandCard } from '../parts/command-card.tsx'
+import { ConfirmButton } from '../parts/confirm-button.tsx'
+import { type Column, DataTable } from '../parts/data-table.tsx'
+import { ErrorNote } from '../parts/states.tsx'
+import { ruleHref } from '../route.ts'
+
+export interface RuleTableProps {
+  rules: Rule[]
+  metrics: Map<string, Metric>
+  onChange: () => void
+}
+
+export function RuleTable({ rules, metrics, onChange }: RuleTableProps) {
+  const api = useApi()
+  const { busy, error, run } = useAction()
+  const change = (work: () => Promise<unknown>) => run(() => work().then(onChange))
+  if (rules.length === 0) return <FirstRule />
+  const columns: Column<Rule>[] = [
+    {
+      head: 'Rule',
+      cell: ({ id, name }) => (
+        <a href={ruleHref(id)}>
+          <bdi>{name}</bdi>
+        </a>
+      ),
+    },
+    { head: 'Watches', cell: ({ metric_id }) => <Watched id={metric_id} metrics={metrics} /> },
+    { head: 'Fires', cell: whenText },
+    {
+      head: 'Enabled',
+      cell: ({ id, name, enabled }) => (
+        <input
+          type="checkbox"
+          aria-label={`Enable ${name}`}
+          checked={enabled}
+          disabled={busy}
+          onChange={() => change(() => api.changeRule(id, { enabled: !enabled }))}
+        />
+      ),
+    },
+    {
+      head: 'Delete',
+      cell: ({ id, name }) => (
+        <ConfirmButton
+          label="Delete"
+          confirm={`Really delete “${name}”?`}
+          busy={busy}
+          onConfirm={() => change(() => api.deleteRule(id))}
+        />
+      ),
+    },
+  ]
+  return (
+    <>
+      <DataTable caption="Rules" columns={columns} rows={rules} rowKey={({ id }) => id} />
+      {error && <ErrorNote error={error} />}
+    </>
+  )
+}
+
+const FirstRule = () => (
+  <CommandCard
+    title="No rule raises alerts yet"
+    hint="Make one here, or from a shell with a key that has the scope “manage”."
+    path="/v1/alert-rules"
+    body={{ name: 'unusual on any metric', threshold: 1 }}
+  />
+)
+
+function Watched({ id, metrics }: { id: string | null; metrics: Map<string, Metric> }) {
+  if (id === null) return <>all metrics</>
+  const metric = metrics.get(id)
+  if (!metric) return <>a metric that is gone</>
+  return (
+    <>
+      <bdi>{metric.device}</bdi> / <bdi>{metric.name}</bdi>
+    </>
+  )
+}
+
+/** `at 1.00 or more, for 3 windows, then quiet for 1 hr`. */
+export function whenText({ threshold, for_windows, cooldown_seconds }: Rule): string {
+  const parts = [`at ${formatScore(threshold)} or more`]
+  if (for_windows > 1) parts.push(`for ${counted(for_windows, 'window')} in a row`)
+  if (cooldown_seconds > 0) parts.push(`then quiet for ${formatDuration(cooldown_seconds * 1000)}`)
+  return parts.join(', ')
+}

@@ -1,0 +1,35 @@
+import type { Device, Page } from '../api/schemas.ts'
+import type { Column } from '../parts/data-table.tsx'
+import { GrowingTable } from '../parts/growing-table.tsx'
+import { AgoText } from '../parts/time-text.tsx'
+import { deviceHref } from '../route.ts'
+
+/** Devices that have sent nothing for a while: of those that were read, the longest silence first. */
+export function SilentDevices({ devices, now }: { devices: Page<Device>; now: number }) {
+  if (devices.data.length === 0) return null
+  const rows = devices.data.toSorted((a, b) => a.last_seen_at - b.last_seen_at)
+  const columns: Column<Device>[] = [
+    {
+      head: 'Device',
+      cell: ({ id, external_id }) => (
+        <a href={deviceHref(id)}>
+          <bdi>{external_id}</bdi>
+        </a>
+      ),
+    },
+    { head: 'Last seen', cell: ({ last_seen_at }) => <AgoText time={last_seen_at} now={now} /> },
+  ]
+  return (
+    <section aria-labelledby="silent">
+      <h2 id="silent">Silent for an hour or more</h2>
+      <GrowingTable
+        caption="Silent devices"
+        columns={columns}
+        rows={rows}
+        rowKey={({ id }) => id}
+        step={10}
+      />
+      {devices.next_cursor !== null && <p class="note">There are more than these.</p>}
+    </section>
+  )
+}

@@ -1,0 +1,128 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { randomBytes, randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import { default as addFormats } from 'ajv-formats'
+import { afterAll, describe, expect, it, vi } from 'vitest'
+import { freePort } from '../local/ports.ts'
+import { alertMessage } from '../ml-service/alerts/alert-message.ts'
+import { disabledMessage } from '../ml-service/webhooks/endpoint-health.ts'
+import { signWebhook, webhookSecretOf } from '../telemetry/signature.ts'
+
+const guide = readFileSync(path.join(import.meta.dirname, 'webhooks.md'), 'utf8')
+const blocks = (language: string) =>
+  [...guide.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, 'gms'))].map(([, code]) => code!)
+
+const series = { tenantId: randomUUID(), metricId: randomUUID(), device: 'pump', metric: 'temperature' }
+const event = {
+  ...{ id: randomUUID(), ruleId: randomUUID(), metricId: series.metricId, announced: true },
+  ...{
+    windowEnd: 1e12,
+    openedAt: 1e12,
+    score: 1.5,
+    threshold: 1,
+    reasons: ['é ✓'],
+    acknowledgementNote: null,
+  },
+  ...{ state: 'open' as const, resolvedAt: null, dataMissingSince: null, acknowledgedAt: null },
+}
+const OPENED = alertMessage(event, series, 1).body
+
+describe('the schema', () => {
+  const [schema] = blocks('json')
+  const ajv = new Ajv2020({ strict: false, allErrors: true })
+  addFormats.default(ajv)
+  const valid = ajv.compile(JSON.parse(schema!))
+  const webhookId = randomUUID()
+
+  it.each([
+    ['alert.opened', OPENED],
+    ['alert.resolved', alertMessage({ ...event, state: 'resolved', resolvedAt: 1e12 + 1 }, series, 2).body],
+    [
+      'webhook.disabled',
+      disabledMessage({ webhookId, url: 'https://a.example/', reason: 'gone' }, 1e12).body,
+    ],
+  ])('fits %s', (type, body) => {
+    expect([JSON.parse(body).type, valid(JSON.parse(body)), valid.errors]).toEqual([type, true, null])
+  })
+
+  it('names every field of an alert', () => {
+    const described = JSON.parse(schema!).oneOf[0].properties.data
+    expect(Object.keys(described.properties)).toEqual(Object.keys(JSON.parse(OPENED).data))
+    expect(described.required).toEqual(Object.keys(described.properties))
+  })
+
+  it('refuses what no message is', () => {
+    expect(valid({ type: 'alert.opened', timestamp: new Date().toISOString(), data: {} })).toBe(false)
+  })
+})
+
+/** The programs of the guide in the languages that this machine runs. */
+const PROGRAMS = [
+  { language: 'js', command: process.execPath, file: 'receiver.mjs' },
+  { language: 'python', command: 'python3', file: 'receiver.py' },
+].filter(({ command }) => spawnSync(command, ['--version']).status === 0)
+
+const folder = mkdtempSync(path.join(tmpdir(), 'edgepulse-guide-'))
+symlinkSync(path.resolve(import.meta.dirname, '../node_modules'), path.join(folder, 'node_modules'))
+const children: ChildProcess[] = []
+afterAll(() => {
+  for (const child of children) child.kill()
+  rmSync(folder, { recursive: true })
+})
+
+describe.each(PROGRAMS)('the receiver in $language', ({ language, command, file }) => {
+  it('takes each message once, under the old and the new secret, and nothing that is not genuine', async () => {
+    const [code] = blocks(language)
+    writeFileSync(path.join(folder, file), code!)
+    const [port, secret, other] = [
+      await freePort(),
+      webhookSecretOf(randomBytes(32)),
+      webhookSecretOf(randomBytes(24)),
+    ]
+    const env = { ...process.env, WEBHOOK_SECRET: secret, PORT: String(port) }
+    const child = spawn(command, [path.join(folder, file)], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+    children.push(child)
+    let printed = ''
+    child.stdout.on('data', (chunk: Buffer) => {
+      printed += chunk.toString()
+    })
+
+    const send = async (
+      change: {
+        secrets?: string[]
+        body?: string
+        ageSeconds?: number
+        id?: string
+        signature?: string
+      } = {},
+    ) => {
+      const { secrets = [secret], body = OPENED, ageSeconds = 0, id = 'm-1' } = change
+      const timestampSeconds = Math.floor(Date.now() / 1000) - ageSeconds
+      const signature =
+        change.signature ?? (await signWebhook(secrets, { id, timestampSeconds, body: OPENED }))
+      const headers = {
+        'webhook-id': id,
+        'webhook-timestamp': String(timestampSeconds),
+        'webhook-signature': signature,
+      }
+      const answer = await fetch(`http://127.0.0.1:${port}/`, { method: 'POST', headers, body })
+      return answer.status
+    }
+
+    await vi.waitFor(async () => expect(await send({ signature: 'none' })).toBe(401), 10_000)
+    expect(await send()).toBe(204)
+    expect(await send({ secrets: [other, secret] })).toBe(204)
+    expect(await send({ secrets: [other] })).toBe(401)
+    expect(await send({ body: `${OPENED} ` })).toBe(401)
+    expect(await send({ ageSeconds: 310 })).toBe(401)
+    expect(await send({ ageSeconds: -310 })).toBe(401)
+    expect(await send({ id: 'm-2', secrets: [secret, other] })).toBe(204)
+    await vi.waitFor(() => expect(printed.match(/^alert\.opened .*temperature/gm)).toHaveLength(2))
+    child.kill()
+    await once(child, 'exit')
+  })
+})

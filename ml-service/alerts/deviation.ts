@@ -1,0 +1,24 @@
+import type { WindowFeatures } from '../../telemetry/window-features.ts'
+
+/** How far a window left what was expected of its median, in the metric's unit. */
+export interface Deviation {
+  /** Positive: above. */
+  amount: number
+  /** The middle of what was expected. */
+  expected: number
+}
+
+/**
+ * Where the median left the expected range, its distance from the middle counts. Where only the spread or the number of
+ * values was unusual, the value farthest from the middle stands for the window. undefined: nothing was expected.
+ */
+export function deviationOf(
+  { median, min, max }: Pick<WindowFeatures, 'median' | 'min' | 'max'>,
+  range: { low: number; high: number } | undefined,
+): Deviation | undefined {
+  if (range === undefined) return undefined
+  const expected = range.low / 2 + range.high / 2
+  if (median < range.low || median > range.high) return { amount: median - expected, expected }
+  const [up, down] = [max - expected, min - expected]
+  return { amount: up >= -down ? up : down, expected }
+}

@@ -1,0 +1,42 @@
+import { openSecret } from '../../telemetry/secret-box.ts'
+import { signWebhook } from '../../telemetry/signature.ts'
+import { messageOf } from '../log.ts'
+import type { DeliverDeps } from './deliver-due.ts'
+import type { Delivery } from './deliveries-sql.ts'
+import { notPosted, type PostResult } from './post-webhook.ts'
+
+/** One attempt: the stored bytes, signed as of `now`. Never throws. */
+export async function sendSigned(
+  { webhookSecretKeys, post }: Pick<DeliverDeps, 'webhookSecretKeys' | 'post'>,
+  delivery: Delivery,
+  now: number,
+): Promise<PostResult> {
+  const { id, url, body } = delivery
+  const timestampSeconds = Math.floor(now / 1000)
+  let signature: string
+  try {
+    const secrets = await secretsOf(delivery, webhookSecretKeys, now)
+    signature = await signWebhook(secrets, { id, timestampSeconds, body })
+  } catch (error) {
+    return { ...notPosted(`the secret cannot be opened: ${messageOf(error)}`), unsent: true }
+  }
+  const headers = {
+    'content-type': 'application/json',
+    'user-agent': 'EdgePulse-Webhooks/1.0',
+    'webhook-id': id,
+    'webhook-timestamp': String(timestampSeconds),
+    'webhook-signature': signature,
+  }
+  return post(url, headers, body)
+}
+
+/** The secret, and the one before while it still signs along. */
+async function secretsOf(delivery: Delivery, keys: string[], now: number): Promise<string[]> {
+  const { secret, previousSecret, previousSecretExpires } = delivery
+  const sealed = [secret]
+  if (previousSecret !== null && previousSecretExpires !== null && previousSecretExpires > now) {
+    sealed.push(previousSecret)
+  }
+  const context = `${delivery.tenantId}/${delivery.webhookId}`
+  return Promise.all(sealed.map((text) => openSecret(text, keys, context)))
+}

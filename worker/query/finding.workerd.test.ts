@@ -1,0 +1,193 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { sql } from '../testing/owner-sql.ts'
+import { list } from '../testing/reads.ts'
+import { createTenant, type TestTenant } from '../testing/tenant.ts'
+
+/* How one thing is found among many: by name, by id, by silence, by score. */
+
+const WINDOW_MS = 300_000
+const now = Math.floor(Date.now() / WINDOW_MS) * WINDOW_MS
+
+let owner: TestTenant
+let stranger: TestTenant
+const ids: Record<string, string> = {}
+
+async function addMetric(device: string, metric: string, lastSeen: number): Promise<void> {
+  const deviceId = ids[device] ?? crypto.randomUUID()
+  const metricId = crypto.randomUUID()
+  Object.assign(ids, { [device]: deviceId, [`${device}/${metric}`]: metricId })
+  await sql.transaction([
+    sql`insert into devices (tenant_id, id, external_id, last_seen_at)
+        values (${owner.id}, ${deviceId}, ${device}, ${new Date(lastSeen)}) on conflict do nothing`,
+    sql`insert into metrics (tenant_id, id, device_id, name, unit)
+        values (${owner.id}, ${metricId}, ${deviceId}, ${metric}, 'C')`,
+  ])
+}
+
+/** Scores of the windows that end at `now`, oldest first. */
+function addScores(metric: string, scores: number[], state = 'ready') {
+  const rows = scores.map((score, i) => {
+    const end = now - (scores.length - 1 - i) * WINDOW_MS
+    return sql`insert into anomaly_scores
+        (tenant_id, metric_id, window_start, window_end, score, onset_score, state, reasons, scored_at)
+      values (${owner.id}, ${ids[metric]}, ${new Date(end - WINDOW_MS)}, ${new Date(end)}, ${score}, 0, ${state},
+        ${JSON.stringify([`scored ${score}`])}, now())`
+  })
+  return sql.transaction(rows)
+}
+
+beforeAll(async () => {
+  owner = await createTenant()
+  stranger = await createTenant()
+  await addMetric('Pump-7', 'temperature', now)
+  await addMetric('Pump-7', 'flow_%', now)
+  await addMetric('pump-70', 'temperature', now - 7_200_000)
+  await addMetric('fan_1', 'Temperature', now - 3_600_000)
+  await addScores('Pump-7/temperature', [0, 1.5, 2.5, 0.2, 1.1])
+  await addScores('pump-70/temperature', [9, 0, 0], 'learning')
+  await addScores('fan_1/Temperature', [0.9, 3, 3])
+})
+
+const names = async (path: string, tenant = owner) =>
+  (await list(tenant, path)).data.map((row) => row['external_id'] ?? `${row['device']}/${row['name']}`)
+
+describe('GET /v1/devices', () => {
+  it.each([
+    ['search=pump', ['Pump-7', 'pump-70']],
+    ['search=PUMP-7', ['Pump-7', 'pump-70']],
+    ['search=_', ['fan_1']],
+    ['search=%25', []],
+    ['search=', ['Pump-7', 'fan_1', 'pump-70']],
+    [`last_seen_before=${now - 3_600_000}`, ['pump-70']],
+    [`last_seen_before=${now - 3_599_999}`, ['fan_1', 'pump-70']],
+    [`last_seen_before=${now}&search=fan`, ['fan_1']],
+  ])('with %s finds %j', async (query, expected) => {
+    expect((await names(`/v1/devices?${query}`)).sort()).toEqual(expected)
+    expect(await names(`/v1/devices?${query}`, stranger)).toEqual([])
+  })
+
+  it('goes on with the search on the next page', async () => {
+    const first = await list(owner, '/v1/devices?search=pump&limit=1')
+    const second = await list(owner, `/v1/devices?search=pump&limit=1&cursor=${first.next_cursor}`)
+    expect(new Set([...first.data, ...second.data].map((row) => row['id'])).size).toBe(2)
+    expect(second.next_cursor).toBeNull()
+  })
+
+  it.each(['search=%00', `search=${'x'.repeat(129)}`, 'last_seen_before=yesterday'])(
+    'refuses %s',
+    async (query) => {
+      const answer = await owner.get(`/v1/devices?${query}`)
+      expect([answer.status, (await answer.json<{ code: string }>()).code]).toEqual([
+        400,
+        'invalid_parameter',
+      ])
+    },
+  )
+})
+
+describe('GET /v1/metrics', () => {
+  it.each([
+    ['search=temp', ['Pump-7/temperature', 'fan_1/Temperature', 'pump-70/temperature']],
+    ['search=pump-7/t', ['Pump-7/temperature']],
+    ['search=w_%25', ['Pump-7/flow_%']],
+  ])('with %s finds %j', async (query, expected) => {
+    expect((await names(`/v1/metrics?${query}`)).sort()).toEqual(expected)
+    expect(await names(`/v1/metrics?${query}`, stranger)).toEqual([])
+  })
+
+  it('finds those with given ids, and nothing for ids that are nobody’s', async () => {
+    const wanted = ['Pump-7/flow_%', 'fan_1/Temperature']
+    const path = `/v1/metrics?id=${wanted.map((name) => ids[name]).join(',')},x,${crypto.randomUUID()}`
+    expect((await names(path)).sort()).toEqual(wanted)
+    expect(await names(path, stranger)).toEqual([])
+    expect(await names('/v1/metrics?id=')).toEqual([])
+  })
+
+  it('refuses more than 100 ids', async () => {
+    const many = Array.from({ length: 101 }, () => ids['fan_1/Temperature'])
+    expect((await owner.get(`/v1/metrics?id=${many.slice(1)}`)).status).toBe(200)
+    expect((await owner.get(`/v1/metrics?id=${many}`)).status).toBe(400)
+  })
+})
+
+describe('GET /v1/anomalies/top', () => {
+  it('names each metric once, by its worst window, the worst metric first', async () => {
+    const { data } = await list(owner, `/v1/anomalies/top?from=${now - 86_400_000}&to=${now + 1}`)
+    expect(data).toEqual([
+      expect.objectContaining({ score: 9, device: 'pump-70', metric: 'temperature' }),
+      expect.objectContaining({
+        ...{ score: 3, device: 'fan_1', unit: 'C', anomalous_windows: 2, reasons: ['scored 3'] },
+        ...{ metric_id: ids['fan_1/Temperature'], device_id: ids['fan_1'] },
+        window_end: new Date(now - WINDOW_MS).toISOString(),
+      }),
+      expect.objectContaining({ score: 2.5, device: 'Pump-7', anomalous_windows: 3 }),
+    ])
+    expect((await list(stranger, '/v1/anomalies/top')).data).toEqual([])
+  })
+
+  it('looks at the time asked for, and shows as many as asked for', async () => {
+    const path = `/v1/anomalies/top?from=${now}&to=${now + 1}`
+    expect((await list(owner, path)).data.map((row) => row['score'])).toEqual([3, 1.1])
+    expect((await list(owner, `${path}&limit=1`)).data).toHaveLength(1)
+  })
+})
+
+describe('POST /v1/alert-rules/preview', () => {
+  const preview = async (rule: object, tenant = owner) => {
+    const path = `/v1/alert-rules/preview?from=${now - 86_400_000}&to=${now + 1}`
+    const answer = await tenant.send('POST', path, { name: 'tried', ...rule })
+    return answer.json<Record<string, unknown>>()
+  }
+
+  it('says how often a rule on one metric would have fired', async () => {
+    expect(await preview({ metric_id: ids['Pump-7/temperature'] })).toEqual({
+      from: new Date(now - 86_400_000).toISOString(),
+      to: new Date(now + 1).toISOString(),
+      ...{ windows: 5, alerts: 2, complete: true, metrics: 1 },
+      latest: [
+        {
+          metric_id: ids['Pump-7/temperature'],
+          window_end: new Date(now).toISOString(),
+          resolved_window_end: null,
+        },
+        {
+          metric_id: ids['Pump-7/temperature'],
+          window_end: new Date(now - 3 * WINDOW_MS).toISOString(),
+          resolved_window_end: new Date(now - WINDOW_MS).toISOString(),
+        },
+      ],
+    })
+  })
+
+  it.each([
+    [{}, { windows: 8, alerts: 3, metrics: 2 }],
+    [{ threshold: 2 }, { alerts: 2, metrics: 2 }],
+    [{ for_windows: 2 }, { alerts: 2, metrics: 2 }],
+    [
+      { threshold: 1.2, for_windows: 2, cooldown_seconds: 3600 },
+      { alerts: 2, metrics: 2 },
+    ],
+    [
+      { threshold: 1.4, resolve_windows: 2 },
+      { alerts: 2, metrics: 2 },
+    ],
+    [
+      { threshold: 1, resolve_windows: 2 },
+      { alerts: 2, metrics: 2 },
+    ],
+    [{ threshold: 4 }, { windows: 8, alerts: 0, metrics: 0, latest: [] }],
+  ])('counts over all metrics, but nothing that was learning: %j', async (rule, expected) => {
+    expect(await preview(rule)).toMatchObject(expected)
+  })
+
+  it('shows a stranger nothing', async () => {
+    expect(await preview({}, stranger)).toMatchObject({ windows: 0, alerts: 0 })
+    expect(await preview({ metric_id: ids['Pump-7/temperature'] }, stranger)).toMatchObject({
+      code: 'validation_failed',
+    })
+  })
+
+  it('creates no rule', async () => {
+    expect((await list(owner, '/v1/alert-rules')).data).toEqual([])
+  })
+})
