@@ -2,10 +2,10 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { migrate } from '../migrations/migrate.ts'
 import { scratchDatabase } from '../migrations/scratch-database.ts'
-import { runCli } from './test/run-cli.ts'
-import { addRule, SECRET_KEY } from './test/seed-alerting.ts'
-import { type SeededTenant, seedTenant } from './test/seed-tenant.ts'
-import { steadyPoints, WINDOW } from './test/synthetic.ts'
+import { runCli } from './testing/run-cli.ts'
+import { addRule, SECRET_KEY } from './testing/seed-alerting.ts'
+import { type SeededTenant, seedTenant } from './testing/seed-tenant.ts'
+import { steadyPoints, WINDOW } from './testing/synthetic.ts'
 
 const START = Date.UTC(2026, 0, 1)
 

@@ -30,6 +30,7 @@ declare
   made integer := 0;
 begin
   perform pg_advisory_xact_lock(hashtext('datapoint_partitions'));
+  lock table datapoints in access share mode; -- from here on names are looked up anew, not as remembered
   for d in select generate_series(from_day, to_day, interval '1 day')::date loop
     part := datapoint_partition(d);
     continue when to_regclass(part) is not null;
@@ -156,6 +157,7 @@ declare
   d date;
 begin
   perform pg_advisory_xact_lock(hashtext('datapoint_partitions'));
+  lock table datapoints in access share mode; -- from here on names are looked up anew, not as remembered
   if to_regclass('datapoints_moving') is not null then
     return to_regclass('datapoints_moving');
   end if;
@@ -202,10 +204,10 @@ declare
   part record;
 begin
   perform pg_advisory_xact_lock(hashtext('datapoint_partitions'));
+  lock table datapoints in access exclusive mode;
   if to_regclass('datapoints_moving') is distinct from move::regclass then
     return false;
   end if;
-  lock table datapoints in access exclusive mode;
   lock table datapoints_default, datapoints_moving in access exclusive mode;
   alter table datapoints detach partition datapoints_default;
   drop table datapoints_default;

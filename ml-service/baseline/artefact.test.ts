@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { featuresOfValues } from '../../telemetry/window-features.ts'
-import { seededRandom, WINDOW } from '../test/synthetic.ts'
+import { seededRandom, WINDOW } from '../testing/synthetic.ts'
 import { type Artefact, decodeArtefact, encodeArtefact } from './artefact.ts'
 import { emptyBaseline, stepBaseline } from './baseline.ts'
 

@@ -1,7 +1,7 @@
 import { log, max, mean, min, sort, sqrt } from 'mathjs'
 import { describe, expect, it } from 'vitest'
 import { featuresOfValues, type WindowFeatures } from '../../telemetry/window-features.ts'
-import { seededRandom, WINDOW } from '../test/synthetic.ts'
+import { seededRandom, WINDOW } from '../testing/synthetic.ts'
 import { decodeArtefact, encodeArtefact } from './artefact.ts'
 import { type Baseline, emptyBaseline, judge, stepBaseline, type Verdict } from './baseline.ts'
 import { MIN_WINDOWS, readyAt } from './judge-window.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { WindowFeatures } from '../../telemetry/window-features.ts'
-import { type Fault, normal, sensorWindows } from '../test/telemetry.ts'
+import { type Fault, normal, sensorWindows } from '../testing/telemetry.ts'
 import { emptyBaseline, stepBaseline, type Verdict } from './baseline.ts'
 
 const HOUR = 12 // windows

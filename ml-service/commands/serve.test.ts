@@ -6,11 +6,11 @@ import { Webhook } from 'standardwebhooks'
 import { afterAll, afterEach, beforeAll, expect, inject, it } from 'vitest'
 import { migrate } from '../../migrations/migrate.ts'
 import { scratchDatabase } from '../../migrations/scratch-database.ts'
-import { startCli } from '../test/run-cli.ts'
-import { addEndpoint, addRule, SECRET_KEY } from '../test/seed-alerting.ts'
-import { seedTenant } from '../test/seed-tenant.ts'
-import { steadyPoints, WINDOW } from '../test/synthetic.ts'
-import { startReceiver } from '../test/webhook-receiver.ts'
+import { startCli } from '../testing/run-cli.ts'
+import { addEndpoint, addRule, SECRET_KEY } from '../testing/seed-alerting.ts'
+import { seedTenant } from '../testing/seed-tenant.ts'
+import { steadyPoints, WINDOW } from '../testing/synthetic.ts'
+import { startReceiver } from '../testing/webhook-receiver.ts'
 
 // The service works on everything that is due, so it has a database of its own.
 let scratch: Awaited<ReturnType<typeof scratchDatabase>>

@@ -3,8 +3,8 @@ import { mad, max, mean, median, min, std } from 'mathjs'
 import { expect, it } from 'vitest'
 import { openDuckFeatures } from '../../bench/score/duck-features.ts'
 import { featuresOfParts, featuresOfValues, type WindowFeatures } from '../../telemetry/window-features.ts'
-import { partsOf } from '../test/seed-tenant.ts'
-import { WINDOW } from '../test/synthetic.ts'
+import { partsOf } from '../testing/seed-tenant.ts'
+import { WINDOW } from '../testing/synthetic.ts'
 
 const START = Date.UTC(2026, 0, 1)
 const KEYS = ['mean', 'std', 'median', 'mad', 'min', 'max'] as const

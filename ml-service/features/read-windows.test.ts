@@ -3,8 +3,8 @@ import { mad, max, mean, median, min, std } from 'mathjs'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
 import type { WindowFeatures } from '../../telemetry/window-features.ts'
-import { type Point, seedTenant } from '../test/seed-tenant.ts'
-import { WINDOW } from '../test/synthetic.ts'
+import { type Point, seedTenant } from '../testing/seed-tenant.ts'
+import { WINDOW } from '../testing/synthetic.ts'
 import { windowsOfAggregates, windowsOfBoth, windowsOfDatapoints } from './read-windows.ts'
 
 const START = Date.UTC(2026, 0, 1)

@@ -4,8 +4,8 @@ import { featuresOfValues } from '../../telemetry/window-features.ts'
 import { windowsOfAggregates } from '../features/read-windows.ts'
 import { countParts } from '../features/windows-sql.ts'
 import type { Series } from '../metric-lookup.ts'
-import { type Point, type SeededTenant, seedTenant } from '../test/seed-tenant.ts'
-import { WINDOW } from '../test/synthetic.ts'
+import { type Point, type SeededTenant, seedTenant } from '../testing/seed-tenant.ts'
+import { WINDOW } from '../testing/synthetic.ts'
 import { closedUntil, rebuildWindows } from './rebuild-windows.ts'
 
 const START = Date.UTC(2026, 0, 1)

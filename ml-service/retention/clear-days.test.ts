@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { insertMissingDatapoints } from '../../telemetry/batch-statements.ts'
 import { DAY_MS, dataKeptFrom } from '../../telemetry/retention-periods.ts'
-import { EmptyDatabase, pointsAt } from '../test/empty-database.ts'
+import { EmptyDatabase, pointsAt } from '../testing/empty-database.ts'
 import { applyRetention } from './apply-retention.ts'
 import { ensurePartitions, selectDays } from './retention-sql.ts'
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { insertDatapoints } from '../../telemetry/batch-statements.ts'
 import { DAY_MS } from '../../telemetry/retention-periods.ts'
-import { EmptyDatabase, pointsAt } from '../test/empty-database.ts'
+import { EmptyDatabase, pointsAt } from '../testing/empty-database.ts'
 import { applyRetention } from './apply-retention.ts'
 import { countDefault, ensurePartitions } from './retention-sql.ts'
 

@@ -4,9 +4,9 @@ import path from 'node:path'
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, inject, it, test } from 'vitest'
-import { runCli } from '../test/run-cli.ts'
-import { seedTenant } from '../test/seed-tenant.ts'
-import { steadyPoints } from '../test/synthetic.ts'
+import { runCli } from '../testing/run-cli.ts'
+import { seedTenant } from '../testing/seed-tenant.ts'
+import { steadyPoints } from '../testing/synthetic.ts'
 import { openArtefactStore } from './artefact-store.ts'
 
 /* In a folder, and in the S3 of the Workers runtime, as R2 answers it. */

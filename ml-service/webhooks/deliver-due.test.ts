@@ -4,10 +4,10 @@ import { expect, it, vi } from 'vitest'
 import { sealSecret } from '../../telemetry/secret-box.ts'
 import { webhookSecretOf } from '../../telemetry/signature.ts'
 import { inTransaction, OPERATOR } from '../database.ts'
-import { startCli } from '../test/run-cli.ts'
-import { addEndpoint, SECRET_KEY } from '../test/seed-alerting.ts'
-import type { Answer } from '../test/webhook-receiver.ts'
 import { BODY, delivering, verify } from '../testing/delivering.ts'
+import { startCli } from '../testing/run-cli.ts'
+import { addEndpoint, SECRET_KEY } from '../testing/seed-alerting.ts'
+import type { Answer } from '../testing/webhook-receiver.ts'
 import { claimDeliveries, oldestDueDeliverySeconds } from './deliveries-sql.ts'
 
 const { pool, databaseUrl, receiver: startReceiver, enqueue, deliver, due, deliveriesOf } = delivering()

@@ -1,8 +1,8 @@
 import { Resolver } from 'node:dns/promises'
 import { request } from 'undici'
 import { afterEach, expect, it } from 'vitest'
-import { type Question, startNameServer } from '../test/name-server.ts'
-import { startReceiver } from '../test/webhook-receiver.ts'
+import { type Question, startNameServer } from '../testing/name-server.ts'
+import { startReceiver } from '../testing/webhook-receiver.ts'
 import { dnsResolve } from './dns-resolve.ts'
 import { guardedAgent } from './guarded-agent.ts'
 

@@ -1,7 +1,7 @@
 import { afterAll, expect, it } from 'vitest'
-import { addEndpoint } from '../test/seed-alerting.ts'
-import type { Answer } from '../test/webhook-receiver.ts'
 import { delivering, verify } from '../testing/delivering.ts'
+import { addEndpoint } from '../testing/seed-alerting.ts'
+import type { Answer } from '../testing/webhook-receiver.ts'
 import { FAILING_FOR_MS } from './endpoint-health.ts'
 import { webhookPoster } from './webhook-poster.ts'
 

@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { expect, it } from 'vitest'
 import { openSecret, sealSecret } from '../../telemetry/secret-box.ts'
 import { webhookSecretOf } from '../../telemetry/signature.ts'
-import { runCli } from '../test/run-cli.ts'
-import { addEndpoint, SECRET_KEY } from '../test/seed-alerting.ts'
 import { delivering, verify } from '../testing/delivering.ts'
+import { runCli } from '../testing/run-cli.ts'
+import { addEndpoint, SECRET_KEY } from '../testing/seed-alerting.ts'
 import { reencryptAll } from './reencrypt-all.ts'
 
 const { pool, databaseUrl, deliver, due, endpointOf } = delivering()

@@ -2,7 +2,7 @@ import type { LookupAddress } from 'node:dns'
 import { request } from 'undici'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { HOST_ATTACKS, URL_ATTACKS } from '../../telemetry/testing/url-attacks.ts'
-import { startReceiver } from '../test/webhook-receiver.ts'
+import { startReceiver } from '../testing/webhook-receiver.ts'
 import { guardedAgent, type Resolve } from './guarded-agent.ts'
 import { webhookPoster } from './webhook-poster.ts'
 
