@@ -107,7 +107,10 @@ describe('forgetting', () => {
     const tenant = await createTenant({ plan: { retention_days: 1 } })
     for (const ago of [10, 9, 8]) await sentDaysAgo(tenant, ago)
     await stored(tenant, (sql) => {
-      sql.exec('update batches set persisted_at = null where received_at = ?', NOW - 10 * DAY_MS)
+      sql.exec(
+        `update batches set persisted_at = null, error = 'not yet', next_send_at = ? where received_at = ?`,
+        ...[NOW + DAY_MS, NOW - 10 * DAY_MS],
+      )
       sql.exec(
         'update batches set persisted_at = ? where received_at = ?',
         NOW - 3.9 * DAY_MS,
@@ -118,7 +121,7 @@ describe('forgetting', () => {
     await expectKnown(tenant, [10, 9])
     await runInDurableObject(shardOf(tenant), (_, { storage }) => {
       storage.sql.exec(
-        `update batches set error = 'given up', persisted_at = null where received_at = ?`,
+        `update batches set error = 'given up', next_send_at = null where received_at = ?`,
         NOW - 10 * DAY_MS,
       )
     })

@@ -36,6 +36,8 @@ const SETTINGS = {
   serviceTasksMax: v.optional(wholeNumber(1, 20), 4),
   size: v.optional(v.picklist(['small', 'medium', 'large']), 'medium'),
   logDays: v.optional(v.pipe(wholeNumber(1, 365), v.values([1, 3, 7, 14, 30, 60, 90, 180, 365])), 30),
+  /** While webhook secrets are re-encrypted: the secret holds WEBHOOK_SECRET_KEY_PREVIOUS too. */
+  webhookKeyRotation: v.optional(flag, false),
   /** Hears of alarms; without it they are only shown in CloudWatch. */
   alarmEmail: v.optional(v.pipe(v.string(), v.email())),
   /** How long a due window may wait: past the hourly task and the service. */

@@ -44,6 +44,15 @@ test('the database and the webhook key come from the secret, each by its key', (
   container({ Secrets: [key('DATABASE_URL'), key('WEBHOOK_SECRET_KEY')] })
 })
 
+test('while webhook secrets are re-encrypted the tasks get the key before, too', () => {
+  const containers = every('AWS::ECS::TaskDefinition', templateOf({ webhookKeyRotation: 'true' }))
+  for (const {
+    ContainerDefinitions: [only],
+  } of containers) {
+    expect(only.Secrets.map(({ Name }: { Name: string }) => Name)).toContain('WEBHOOK_SECRET_KEY_PREVIOUS')
+  }
+})
+
 test('no secret stands in the environment in the clear', () => {
   const environment = new Capture()
   container({ Environment: environment })

@@ -32,6 +32,7 @@ export class MlStack extends Stack {
       models: new ModelBucket(this, 'Models'),
       secret: this.#settingsSecret(),
       ...{ logGroup: logs.group, size: settings.size },
+      moreKeys: settings.webhookKeyRotation ? ['WEBHOOK_SECRET_KEY_PREVIOUS'] : [],
     }
     const serving = new MlTask(this, 'Serving', { ...about, healthCheck: HEALTH_CHECK })
     new MlService(this, 'Service', {

@@ -22,6 +22,8 @@ export interface MlTaskProps {
   secret: ISecret
   logGroup: ILogGroup
   size: MlSettings['size']
+  /** Keys of the secret besides SECRET_KEYS. */
+  moreKeys: string[]
   /** For a service: what ECS asks of it. One-off tasks end by themselves. */
   healthCheck?: HealthCheck
 }
@@ -47,12 +49,14 @@ export class MlTask extends Construct {
     props.models.bucket.grantReadWrite(this.definition.taskRole)
   }
 
-  #addContainer({ image, models, secret, logGroup, healthCheck }: MlTaskProps): void {
+  #addContainer({ image, models, secret, moreKeys, logGroup, healthCheck }: MlTaskProps): void {
     this.definition.addContainer('Container', {
       containerName: MlTask.CONTAINER,
       image,
       environment: { MODEL_DIR: models.modelDir },
-      secrets: Object.fromEntries(SECRET_KEYS.map((key) => [key, Secret.fromSecretsManager(secret, key)])),
+      secrets: Object.fromEntries(
+        [...SECRET_KEYS, ...moreKeys].map((key) => [key, Secret.fromSecretsManager(secret, key)]),
+      ),
       logging: LogDrivers.awsLogs({ logGroup, streamPrefix: 'ml' }),
       readonlyRootFilesystem: true,
       // An init process passes SIGTERM on: as process 1, Node would ignore it.

@@ -72,8 +72,9 @@ for (const route of routes) {
   const { status } = await fetchWorker(path!.replace(/:\w+/, crypto.randomUUID()), { method: method! })
   if (status === 401) wantKey.push(route)
 }
-const reads = wantKey.filter((route) => route.startsWith('GET'))
-const writes = wantKey.filter((route) => !route.startsWith('GET'))
+const isRead = (route: string) => route.startsWith('GET') || route.endsWith('/preview')
+const reads = wantKey.filter(isRead)
+const writes = wantKey.filter((route) => !isRead(route))
 
 async function call(route: string, setting?: string): Promise<Response> {
   const [method = '', template = ''] = route.split(' ')

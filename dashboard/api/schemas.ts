@@ -77,7 +77,8 @@ export const statusSchema = v.object({
   last_batch_at: maybeInstantSchema,
   batches_pending: v.number(),
   oldest_pending_seconds: v.nullable(v.number()),
-  batches_failed: v.number(),
+  // Null while the database is away.
+  batches_failed: v.nullable(v.number()),
   last_window_end: maybeInstantSchema,
   last_scored_window_end: maybeInstantSchema,
   rate: v.object({ datapoints_per_second: v.number() }),

@@ -11,6 +11,7 @@ const SLOW_AFTER_SECONDS = 300
 export function FlowTiles({ overview }: { overview: Overview }) {
   const { now, status, datapointsToday, openAlerts, silent } = overview
   const waiting = status.oldest_pending_seconds
+  const failed = status.batches_failed
   return (
     <dl class="tiles">
       <Tile name="Datapoints today" href={usageHref()} note={rateNote(status.rate.datapoints_per_second)}>
@@ -26,12 +27,8 @@ export function FlowTiles({ overview }: { overview: Overview }) {
       >
         {counted(status.batches_pending, 'batch', 'batches')}
       </Tile>
-      <Tile
-        name="Failed batches"
-        bad={status.batches_failed > 0}
-        note={status.batches_failed > 0 ? 'Could not be stored' : 'All could be stored'}
-      >
-        {formatCount(status.batches_failed)}
+      <Tile name="Failed batches" bad={failed !== 0} note={failureNote(failed)}>
+        {failed === null ? '?' : formatCount(failed)}
       </Tile>
       <Tile name="Devices silent" bad={silent.data.length > 0} note="For an hour or more">
         {`${formatCount(silent.data.length)}${silent.next_cursor === null ? '' : '+'}`}
@@ -70,6 +67,12 @@ function Tile({ name, note, children, href, bad = false }: TileProps) {
 }
 
 const rateNote = (perSecond: number) => `${formatNumber(Math.round(perSecond * 10) / 10)} a second now`
+
+/** Not to know is not that all is well. */
+function failureNote(failed: number | null): string {
+  if (failed === null) return 'Not known: the database is away'
+  return failed > 0 ? 'Could not be stored' : 'All could be stored'
+}
 
 function scoredNote({ now, status }: Overview): string {
   const end = status.last_scored_window_end

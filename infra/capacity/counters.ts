@@ -9,13 +9,13 @@ export const COUNTERS = {
   edgeNsADatapoint: 134,
   edgeNsABatch: 25_000,
   /** `npm run bench -- flush_rate`. */
-  datapointBytes: 105,
-  datapointsPersistedASecond: 100_000,
+  datapointBytes: 178,
+  datapointsPersistedASecond: 157_000,
   /** pg_total_relation_size of `window_aggregates` and `anomaly_scores` after the demo, divided by their rows. */
   windowBytes: 386,
   scoreBytes: 372,
   /** `npm run bench -- score_rate`: one process. */
-  windowsScoredASecond: 5_000,
+  windowsScoredASecond: 40_000,
   /** A batch's row in its shard until it is forgotten. */
   batchRowBytes: 95,
 } as const

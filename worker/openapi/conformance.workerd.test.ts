@@ -256,25 +256,28 @@ describe('with what it cannot take', () => {
   })
 
   describe('an address that calls /admin too often', () => {
-    const headers = { 'cf-connecting-ip': '203.0.113.7', authorization: 'Bearer guess' }
-    const answers: Record<number, number> = {}
+    const ADDRESS = { 'cf-connecting-ip': '203.0.113.7' }
 
-    beforeAll(async () => {
-      for (let i = 0; i < 1_000; i += 1) {
-        const { status } = await request('/admin/tenants', { headers })
-        answers[status] = (answers[status] ?? 0) + 1
+    /** Calls until the address may not call any more; a minute that ends meanwhile begins anew. */
+    async function exhaust(): Promise<number> {
+      for (let calls = 0; ; calls += 1) {
+        const { status } = await request('/admin/tenants', {
+          headers: { ...ADDRESS, authorization: 'Bearer guess' },
+        })
+        if (status === 429) return calls
+        expect(status).toBe(401)
       }
-    })
+    }
 
-    it('hears 401 a thousand times a minute', () => {
-      expect(answers).toEqual({ 401: 1_000 })
+    it('is heard at least a thousand times', async () => {
+      expect(await exhaust()).toBeGreaterThanOrEqual(1_000)
     })
 
     it.each(answering(429, isAdmin))('$id answers 429', async ({ path, method }) => {
-      const authorization = `Bearer ${env.ADMIN_TOKEN}`
+      await exhaust()
       const answer = await request(path.replace(/\{\w+\}/g, 'any'), {
         method,
-        headers: { ...headers, authorization },
+        headers: { ...ADDRESS, authorization: `Bearer ${env.ADMIN_TOKEN}` },
       })
       expect([answer.status, answer.headers.get('retry-after')]).toEqual([429, '60'])
     })
