@@ -40,13 +40,17 @@ begin
         return 0;
       end if;
     end if;
-    execute format('create table %I (like datapoints including defaults including constraints including indexes)', part);
-    execute format(
-      'with moved as (delete from datapoints_default where ts >= %L and ts < %L returning *) insert into %I select * from moved',
-      day_start(d), day_start(d + 1), part);
-    execute format('alter table datapoints attach partition %I for values from (%L) to (%L)',
-      part, day_start(d), day_start(d + 1));
-    made := made + 1;
+    begin
+      execute format('create table %I (like datapoints including defaults including constraints including indexes)', part);
+      execute format(
+        'with moved as (delete from datapoints_default where ts >= %L and ts < %L returning *) insert into %I select * from moved',
+        day_start(d), day_start(d + 1), part);
+      execute format('alter table datapoints attach partition %I for values from (%L) to (%L)',
+        part, day_start(d), day_start(d + 1));
+      made := made + 1;
+    exception when duplicate_table then
+      null; -- somebody has made it, and this session had not heard
+    end;
   end loop;
   return made;
 end $$;
