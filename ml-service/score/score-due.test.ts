@@ -15,6 +15,8 @@ import { claimDue } from './due-sql.ts'
 
 const WINDOWS = 400
 const SPIKES = [200, 300]
+/** The same for all tests: what two runs are compared by must not move with the clock. */
+const START = Math.floor(Date.now() / WINDOW) * WINDOW - WINDOWS * WINDOW
 
 // `score --all` works on everything that is due, so these tests have a database of their own.
 let scratch: Awaited<ReturnType<typeof scratchDatabase>>
@@ -37,13 +39,12 @@ async function seeded(metrics: number) {
   const tenant = await seedTenant(pool)
   await addRule(pool, tenant.tenantId)
   await addEndpoint(pool, tenant.tenantId, 'https://receiver.example/')
-  const start = Math.floor(Date.now() / WINDOW) * WINDOW - WINDOWS * WINDOW
   const change = (i: number, value: number) => (SPIKES.includes(i) ? value + 50 : value)
   const seeds = Array.from({ length: metrics }, (_, i) => i).values()
   const seed = async () => {
     for (const i of seeds) {
       const series = await tenant.series('pump', `m${i}`)
-      await tenant.write(series, steadyPoints(start, WINDOWS, { seed: i, change }))
+      await tenant.write(series, steadyPoints(START, WINDOWS, { seed: i, change }))
     }
   }
   await Promise.all([seed(), seed(), seed()])
