@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { cloudflareTest } from '@cloudflare/vitest-pool-workers'
 import { defineConfig } from 'vitest/config'
 
@@ -10,6 +11,8 @@ export default defineConfig({
     // The JSON logs of what is under test drown what tests themselves print: figures, seeds. LOGS=1 shows them.
     onConsoleLog: (log) => process.env['LOGS'] === '1' || !/^\{|^\s*at |uncaught exception/.test(log),
     globalSetup: ['./local/test-postgres.ts'],
+    // Vitest would leave one core free, which is half of two.
+    maxWorkers: availableParallelism(),
     projects: [
       {
         extends: true,

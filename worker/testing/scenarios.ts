@@ -62,7 +62,7 @@ const WRITE_FLUSH = [
 ]
 
 const STORE_BATCHES = [
-  ...['sql insert devices', 'sql insert metrics', 'sql insert datapoints', 'sql insert batches'],
+  ...['sql insert datapoints', 'sql insert devices', 'sql insert metrics', 'sql insert batches'],
   'postgres',
 ]
 const STORE_WINDOWS = [
