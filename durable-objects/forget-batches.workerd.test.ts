@@ -70,7 +70,7 @@ async function known(tenant: TestTenant) {
   const manifests = await env.ARCHIVE.list({ prefix: `manifest/${tenant.id}/` })
   return {
     rows: rows.map(({ at }) => Math.abs(Math.round((NOW - at) / DAY_MS))),
-    objects: raw.objects.map(({ key }) => Number(key.split('/b')[1])).sort((a, b) => b - a),
+    objects: raw.objects.map(({ key }) => Number(key.split('/').at(-1)!.slice(1))).sort((a, b) => b - a),
     manifests: manifests.objects.map(({ key }) => key.split('/')[2]),
   }
 }
