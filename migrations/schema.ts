@@ -179,6 +179,7 @@ export const anomalyScores = pgTable('anomaly_scores', {
   expectedHigh: doublePrecision('expected_high'),
   modelId: uuid('model_id'),
   scoredAt: instant('scored_at').notNull(),
+  readyAt: instant('ready_at'),
 })
 
 export const alertRules = pgTable('alert_rules', {
