@@ -1,13 +1,15 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createFixtureApi, EMPTY_KEY, FIXTURE_KEY, HOSTILE_NAME } from '../dashboard/testing/fixture-api.ts'
+import { READY_IN_MS } from '../dashboard/testing/fixture-data.ts'
 import { startFixtureServer } from '../dashboard/testing/fixture-server.ts'
 import { launchChromium } from './chromium.ts'
 import { type Visit, visit } from './dashboard-visit.ts'
 
 /* The dashboard over made-up answers: what a healthy stack with little data never shows. */
 
-let api = createFixtureApi(Date.now())
+let startedAt = Date.now()
+let api = createFixtureApi(startedAt)
 let server: Awaited<ReturnType<typeof startFixtureServer>>
 let browser: Browser
 let reader: Visit
@@ -24,7 +26,8 @@ afterAll(async () => {
 })
 
 beforeEach(async () => {
-  api = createFixtureApi(Date.now())
+  startedAt = Date.now()
+  api = createFixtureApi(startedAt)
   reader = await visit(browser, server.url)
   page = reader.page
 })
@@ -81,9 +84,27 @@ describe('the dashboard', () => {
     expect(await page.title()).toContain(HOSTILE_NAME)
   })
 
-  it('says that a metric is still learning', async () => {
+  it('says that a metric is still learning, and until when by the reader’s clock', async () => {
     await openMetric('vibration')
-    await page.getByText('This metric is still learning what is normal').waitFor()
+    const note = page.getByText('This metric is still learning what is normal')
+    const until = await page.evaluate(
+      (at) => new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' }).format(at),
+      startedAt + READY_IN_MS,
+    )
+    await note.waitFor()
+    expect(await note.innerText()).toContain(`Learning until about ${until}, if data keep coming.`)
+    expect(await page.locator('.facts').innerText()).toContain(`learning until ${until}`)
+    await reader.go('#/devices/device-7')
+    const row = page.getByRole('row').filter({ hasText: 'vibration' })
+    expect(await row.innerText()).toContain(`learning until ${until}`)
+  })
+
+  it('names no time for a metric that stopped sending while it was learning', async () => {
+    await openMetric('flow')
+    const note = page.getByText('This metric is still learning what is normal')
+    await note.waitFor()
+    expect(await note.innerText()).toContain('It goes on with the next data.')
+    expect(await page.locator('.facts').innerText()).not.toContain('until')
   })
 
   it('draws a metric that has a single window', async () => {

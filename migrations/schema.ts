@@ -180,6 +180,7 @@ export const anomalyScores = pgTable('anomaly_scores', {
   deviation: doublePrecision('deviation'),
   modelId: uuid('model_id'),
   scoredAt: instant('scored_at').notNull(),
+  readyAt: instant('ready_at'),
 })
 
 export const alertRules = pgTable('alert_rules', {

@@ -131,6 +131,21 @@ describe('train and score', () => {
     expect(again.stdout).toMatch(/: 0 windows scored, 0 changed/)
   })
 
+  it('say when a metric will be ready, and of one that stopped sending only that it is not', async () => {
+    const { tenant, env } = await seeded(1)
+    const trained = async (name: string, start: number) => {
+      const series = await tenant.series('pump', name)
+      await tenant.write(series, steadyPoints(start, 10))
+      return (await runCli(['train', '--tenant', tenant.name, '--metric', series.metricId], env)).stdout
+    }
+    const start = Math.floor(Date.now() / WINDOW) * WINDOW - 10 * WINDOW
+    const readyAt = new Date(start + 144 * WINDOW).toISOString()
+    expect(await trained('sends', start)).toBe(
+      `pump/sends: not enough history yet, 10 windows, ready at about ${readyAt}\n`,
+    )
+    expect(await trained('stopped', START)).toBe('pump/stopped: not enough history yet, 10 windows\n')
+  })
+
   it('score only the asked stretch of time, and nothing that is not due in it', async () => {
     const { series, target, env } = await seeded()
     const bounds = (from: number, to: number) => [

@@ -64,6 +64,7 @@ const scoreRow = () => ({
   metricId: rows.metricId,
   verdict: { ...verdict, deviation: undefined },
   modelId: null,
+  readyAt: undefined,
 })
 const attempt = { at: new Date(NOW).toISOString(), status: 200, duration_ms: 1, error: null, response: null }
 const delivered = { state: 'delivered' as const, nextAttemptAt: undefined }

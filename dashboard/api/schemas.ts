@@ -29,6 +29,10 @@ export const metricSchema = v.object({
   unit: v.nullable(v.string()),
   last_ts: maybeInstantSchema,
   last_score: v.nullable(v.number()),
+  // Null before any window was scored.
+  state: v.nullable(v.picklist(['learning', 'ready'])),
+  // When learning will be over; null when it is, and when data failed to come.
+  ready_at: maybeInstantSchema,
 })
 export type Metric = v.InferOutput<typeof metricSchema>
 
@@ -54,8 +58,6 @@ export const anomalySchema = v.object({
   reasons: v.array(v.string()),
   // Unknown while the metric is learning.
   expected: v.object({ low: v.nullable(v.number()), high: v.nullable(v.number()) }),
-  // When learning will be over, where the API says so.
-  ready_at: v.optional(maybeInstantSchema),
 })
 export type Anomaly = v.InferOutput<typeof anomalySchema>
 

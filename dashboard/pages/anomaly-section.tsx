@@ -1,4 +1,4 @@
-import type { Anomaly } from '../api/schemas.ts'
+import type { Anomaly, Metric } from '../api/schemas.ts'
 import type { HistoryEntry } from '../charts/history.ts'
 import { formatCount, formatExpected } from '../format.ts'
 import type { Column } from '../parts/data-table.tsx'
@@ -20,17 +20,17 @@ const columnsFor = (unit: string | null): Column<Anomaly>[] => [
 ]
 
 /** The anomalous windows of a history, newest first. */
-export function AnomalySection({ history, unit }: { history: HistoryEntry[]; unit: string | null }) {
+export function AnomalySection({ history, metric }: { history: HistoryEntry[]; metric: Metric }) {
   const scored = history.flatMap(({ anomaly }) => anomaly ?? [])
   const anomalous = scored.filter(({ score }) => score >= SCORE_THRESHOLD).reverse()
   return (
     <section aria-labelledby="anomalies">
       <h2 id="anomalies">Anomalies{anomalous.length > 0 && ` (${formatCount(anomalous.length)})`}</h2>
-      <LearningNote scored={scored} />
+      <LearningNote metric={metric} scored={scored} />
       {anomalous.length > 0 ? (
         <GrowingTable
           caption="Anomalous windows, newest first"
-          columns={columnsFor(unit)}
+          columns={columnsFor(metric.unit)}
           rows={anomalous}
           rowKey={({ window_start }) => window_start}
           step={10}
@@ -49,22 +49,24 @@ function emptySentence(scored: Anomaly[]): string {
   return 'No scored window of this range is anomalous.'
 }
 
-function LearningNote({ scored }: { scored: Anomaly[] }) {
-  const learning = scored.filter(({ state }) => state === 'learning').length
+/** Whether it is learning now is the metric's to say: the windows shown may be of long ago. */
+function LearningNote({ metric: { state, ready_at }, scored }: { metric: Metric; scored: Anomaly[] }) {
+  const learning = scored.filter((window) => window.state === 'learning').length
   if (learning === 0) return null
-  const newest = scored.at(-1)
-  const still = newest?.state === 'learning'
+  const still = state === 'learning'
   return (
     <p class="note">
       <span class="pill learning">learning</span>{' '}
       {still ? 'This metric is still learning what is normal' : 'This metric was learning at first'}:{' '}
       {formatCount(learning)} of {formatCount(scored.length)} windows here have no score.
-      {still && newest.ready_at != null && (
-        <>
-          {' '}
-          It will be ready at about <TimeText time={newest.ready_at} />.
-        </>
-      )}
+      {still && (ready_at === null ? <> It goes on with the next data.</> : <ReadyNote time={ready_at} />)}
     </p>
   )
 }
+
+const ReadyNote = ({ time }: { time: number }) => (
+  <>
+    {' '}
+    Learning until about <TimeText time={time} />, if data keep coming.
+  </>
+)

@@ -3,9 +3,9 @@ import type { Metric } from '../api/schemas.ts'
 import { useDebounced } from '../api/use-debounced.ts'
 import { usePages } from '../api/use-pages.ts'
 import type { Column } from '../parts/data-table.tsx'
+import { MetricScore } from '../parts/metric-score.tsx'
 import { PageHeader } from '../parts/page-header.tsx'
 import { PagedTable } from '../parts/paged-table.tsx'
-import { ScoreText } from '../parts/score-text.tsx'
 import { SearchBox } from '../parts/search-box.tsx'
 import { TimeText } from '../parts/time-text.tsx'
 import { deviceHref, devicesHref, metricHref } from '../route.ts'
@@ -22,7 +22,7 @@ const columns: Column<Metric>[] = [
   },
   { head: 'Unit', cell: ({ unit }) => <bdi>{unit ?? '–'}</bdi> },
   { head: 'Last value', cell: ({ last_ts }) => <TimeText time={last_ts} /> },
-  { head: 'Last score', cell: ({ last_score }) => <ScoreText score={last_score} />, numeric: true },
+  { head: 'Last score', cell: (metric) => <MetricScore metric={metric} />, numeric: true },
 ]
 
 /** The metrics of one device. */

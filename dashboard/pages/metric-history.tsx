@@ -49,7 +49,7 @@ export function MetricHistory({ metric, route, onRefresh }: MetricHistoryProps) 
               zoom={route.zoom}
               onZoom={rememberZoom}
             />
-            <AnomalySection history={history} unit={metric.unit} />
+            <AnomalySection history={history} metric={metric} />
             <MetricAlerts alerts={alerts} />
             <WindowSection history={history} metric={metric} route={route} />
           </>

@@ -1,9 +1,9 @@
 import { useApi } from '../api/api-context.ts'
 import type { Metric } from '../api/schemas.ts'
 import { useResource } from '../api/use-resource.ts'
+import { MetricScore } from '../parts/metric-score.tsx'
 import { PageHeader } from '../parts/page-header.tsx'
 import { PeriodPicker } from '../parts/period-picker.tsx'
-import { ScoreText } from '../parts/score-text.tsx'
 import { Loaded } from '../parts/states.tsx'
 import { TimeText } from '../parts/time-text.tsx'
 import { deviceHref, devicesHref, type MetricRoute, metricHref, newRuleHref } from '../route.ts'
@@ -39,30 +39,30 @@ export function MetricPage({ route }: { route: MetricRoute }) {
   )
 }
 
-const Facts = ({ metric: { id, unit, last_ts, last_score } }: { metric: Metric }) => (
+const Facts = ({ metric }: { metric: Metric }) => (
   <dl class="facts">
     <div>
       <dt>Unit</dt>
       <dd>
-        <bdi>{unit ?? '–'}</bdi>
+        <bdi>{metric.unit ?? '–'}</bdi>
       </dd>
     </div>
     <div>
       <dt>Last value</dt>
       <dd>
-        <TimeText time={last_ts} />
+        <TimeText time={metric.last_ts} />
       </dd>
     </div>
     <div>
       <dt>Last score</dt>
       <dd>
-        <ScoreText score={last_score} />
+        <MetricScore metric={metric} />
       </dd>
     </div>
     <div>
       <dt>Alerts</dt>
       <dd>
-        <a href={newRuleHref(id)}>New rule</a>
+        <a href={newRuleHref(metric.id)}>New rule</a>
       </dd>
     </div>
   </dl>

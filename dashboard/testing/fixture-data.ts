@@ -3,21 +3,30 @@ const DAY_MS = 86_400_000
 const HISTORY_DAYS = 40
 const LEARNING_DAYS = 3
 export const METRICS_EACH = 4
+/** From now on to when the metric that learns will be ready. */
+export const READY_IN_MS = 5 * 3_600_000
 
 /** How long before the newest window the failure of the first metric starts, and how many windows it lasts. */
 const FAILURE = { windowsAgo: 150, windows: 9 }
 /** A stretch of silence within the last day, of the first device alone. */
 const SILENCE = { windowsAgo: 60, windows: 20 }
 
-/** Each device has a metric with a failure, one that still learns, one with a single window, one with none. */
+/**
+ * Each device has a metric with a failure, one that still learns, one that stopped sending after a single window,
+ * one without any.
+ */
 export function metricsOf(deviceId: string, now: number, device = deviceId) {
   const last_ts = new Date(now - 90_000).toISOString()
   const shared = { device_id: deviceId, device }
+  const ready = { last_ts, state: 'ready', ready_at: null, ...shared }
+  const learning = { last_ts, last_score: 0, state: 'learning', ...shared }
+  const ready_at = new Date(now + READY_IN_MS).toISOString()
+  const none = { last_ts: null, last_score: null, state: null, ready_at: null, ...shared }
   return [
-    { id: `${deviceId}.temperature`, name: 'temperature', unit: '°C', last_ts, last_score: 0.31, ...shared },
-    { id: `${deviceId}.vibration`, name: 'vibration', unit: 'mm/s', last_ts, last_score: 0, ...shared },
-    { id: `${deviceId}.flow`, name: 'flow', unit: 'l/s', last_ts, last_score: 0.1, ...shared },
-    { id: `${deviceId}.mode`, name: 'mode', unit: null, last_ts: null, last_score: null, ...shared },
+    { id: `${deviceId}.temperature`, name: 'temperature', unit: '°C', last_score: 0.31, ...ready },
+    { id: `${deviceId}.vibration`, name: 'vibration', unit: 'mm/s', ...learning, ready_at },
+    { id: `${deviceId}.flow`, name: 'flow', unit: 'l/s', ...learning, ready_at: null },
+    { id: `${deviceId}.mode`, name: 'mode', unit: null, ...none },
   ]
 }
 
@@ -42,7 +51,7 @@ export function windowsOf(metricId: string, now: number) {
 
 export function anomaliesOf(metricId: string, now: number) {
   return startsOf(metricId, now).map(({ windowStart, windowsAgo }, index) => {
-    const learning = metricId.endsWith('.vibration') || index * WINDOW_MS < LEARNING_DAYS * DAY_MS
+    const learning = !metricId.endsWith('.temperature') || index * WINDOW_MS < LEARNING_DAYS * DAY_MS
     const failing = inFailure(windowsAgo) && !learning
     const score = failing
       ? 2.4 - 0.1 * (FAILURE.windowsAgo - windowsAgo)

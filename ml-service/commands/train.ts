@@ -23,7 +23,7 @@ export const train: Command = async (context, options) => {
   const tenantId = await findTenant(pool, required(options, 'tenant'))
   const series = await findSeries(pool, tenantId, required(options, 'metric'))
   const result = await inTransaction(pool, series, (db) => trainSeries(db, store, series, until))
-  context.print(lineOf(series, result))
+  context.print(lineOf(series, result, context.now()))
   return 0
 }
 
@@ -51,9 +51,10 @@ async function trainAll({ environment, pool, print }: CommandContext, all: Serie
   return failed === 0 ? 0 : 1
 }
 
-function lineOf({ device, metric }: Series, { windows, readyAt, model }: TrainResult): string {
+function lineOf({ device, metric }: Series, { windows, readyAt, model }: TrainResult, now: number): string {
   if (model === undefined) {
-    const ready = Number.isFinite(readyAt) ? `, ready at about ${new Date(readyAt).toISOString()}` : ''
+    const isAhead = Number.isFinite(readyAt) && readyAt > now // else its data have stopped
+    const ready = isAhead ? `, ready at about ${new Date(readyAt).toISOString()}` : ''
     return `${device}/${metric}: not enough history yet, ${windows} windows${ready}`
   }
   const until = new Date(model.trainedUntil).toISOString()

@@ -1,6 +1,7 @@
 import { WINDOW_MS } from '../../telemetry/window.ts'
 import { deviationOf } from '../alerts/deviation.ts'
 import { type JudgedWindow, type RuleEvaluation, startEvaluation } from '../alerts/evaluate-rules.ts'
+import { readyAt } from '../baseline/judge-window.ts'
 import type { Database } from '../database.ts'
 import { type MetricWindows, readChunk } from '../features/read-chunk.ts'
 import { log, messageOf } from '../log.ts'
@@ -176,9 +177,13 @@ async function scoreRound(
   }
 }
 
+interface WalkedWindow extends JudgedWindow {
+  readyAt: number | undefined
+}
+
 interface JudgedRun {
   run: MetricRun
-  verdicts: JudgedWindow[]
+  verdicts: WalkedWindow[]
 }
 
 /** How many scores of each metric were written, and how many of them had none before. */
@@ -196,7 +201,7 @@ async function writeScores(
     const before = fresh.length
     for (const verdict of verdicts) {
       const rows = verdict.windowEnd > run.scoredUntil ? fresh : known
-      rows.push({ metricId, verdict, modelId: run.keeper.modelOf(verdict) })
+      rows.push({ metricId, verdict, modelId: run.keeper.modelOf(verdict), readyAt: verdict.readyAt })
     }
     written.set(metricId, { inserted: fresh.length - before, updated: 0 })
   }
@@ -211,15 +216,19 @@ async function writeScores(
 }
 
 /** The verdicts to write. */
-function walkOver(run: MetricRun, read: MetricWindows | undefined): JudgedWindow[] {
+function walkOver(run: MetricRun, read: MetricWindows | undefined): WalkedWindow[] {
   const { walk, keeper, keeping, from, series } = run
   const { windows, parts, cutShort } = read ?? { windows: [], parts: [], cutShort: false }
-  const verdicts: JudgedWindow[] = []
+  const verdicts: WalkedWindow[] = []
   try {
     for (const [i, window] of windows.entries()) {
       const verdict = walkWindow(walk, { window, parts: parts[i]! })
       if (verdict.windowEnd >= from) {
-        verdicts.push({ ...verdict, deviation: deviationOf(window, verdict.expected) })
+        verdicts.push({
+          ...verdict,
+          deviation: deviationOf(window, verdict.expected),
+          readyAt: verdict.state === 'learning' ? readyAt(walk.baseline) : undefined,
+        })
       }
       if (keeping) keeper.pass(walk)
     }

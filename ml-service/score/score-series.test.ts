@@ -61,6 +61,43 @@ describe('scoreSeries()', () => {
     expect(spike.expected_high).toBeLessThan(80)
   })
 
+  it('tells of each learned window when learning will be over, and of a scored one nothing', async () => {
+    const HOUR = 3600_000
+    const { tenant, series } = await newSeries([])
+    const readyAt = async () => {
+      const { rows } = await pool.query(
+        `select (extract(epoch from ready_at) * 1000)::float8 as at from anomaly_scores
+         where tenant_id = $1 order by window_end`,
+        [tenant.tenantId],
+      )
+      return rows.map(({ at }) => at)
+    }
+    const hourly = (from: number, to: number) =>
+      Array.from({ length: to - from }, (_, i): Point => [START + (from + i) * HOUR, (from + i) % 3])
+    await tenant.write(series, hourly(0, 4))
+    await score(tenant, series)
+    // 12 hours by one window; 40 windows once two have told how far apart they are.
+    const from2 = (windows: number) => START + (windows - 1) * HOUR + WINDOW + (40 - windows) * HOUR
+    expect(await readyAt()).toEqual([START + 12 * HOUR, from2(2), from2(3), from2(4)])
+    await tenant.write(series, hourly(4, 50))
+    await score(tenant, series)
+    const known = await readyAt()
+    expect(known.slice(0, 40).every((at) => at !== null)).toBe(true)
+    expect(known.slice(40)).toEqual(new Array(10).fill(null))
+  })
+
+  it('moves the end of learning as late windows change what came after them', async () => {
+    const { tenant, series } = await newSeries([])
+    await tenant.write(series, steadyPoints(START + WINDOW, 2))
+    await score(tenant, series)
+    await tenant.write(series, steadyPoints(START, 1))
+    expect(await score(tenant, series)).toMatchObject({ scored: 1, rescored: 2 })
+    const { rows } = await pool.query('select distinct ready_at from anomaly_scores where tenant_id = $1', [
+      tenant.tenantId,
+    ])
+    expect(rows).toEqual([{ ready_at: new Date(START + 144 * WINDOW) }])
+  })
+
   it('writes nothing when it runs again', async () => {
     const { tenant, series } = await newSeries(steadyPoints(START, 200))
     await score(tenant, series)

@@ -17,6 +17,7 @@ import {
   Range,
   rangeOf,
 } from './parameters.ts'
+import { ReadyAt, readyAtView } from './ready-at.ts'
 import { listTopAnomalies } from './top-anomalies.ts'
 
 const Anomaly = component(
@@ -39,6 +40,7 @@ const Anomaly = component(
       v.object({ low: v.nullable(v.number()), high: v.nullable(v.number()) }),
       'Medians of the window that would have been usual, in the unit of the metric; null while learning.',
     ),
+    ready_at: ReadyAt,
     model_id: told(v.nullable(Id), 'The model that scored it.'),
     scored_at: Instant,
   }),
@@ -52,6 +54,7 @@ const Anomaly = component(
     state: 'ready',
     reasons: ['81.2 is 6.3 above anything usual (around 71.5)'],
     expected: { low: 68.2, high: 74.9 },
+    ready_at: null,
     model_id: '3d8e0a14-7c2b-4f6d-9e15-b2a4c6d8f013',
     scored_at: '2026-01-08T12:06:31.204Z',
   },
@@ -85,7 +88,8 @@ const listAnomalies = operation(
     returns: 'A page of scored windows.',
   },
   async (c, { query: { metric_id: metricId, min_score: minScore, limit, cursor: after, ...range } }) => {
-    const { from, to } = rangeOf(range, Date.now())
+    const now = Date.now()
+    const { from, to } = rangeOf(range, now)
     if (metricId === null) return emptyPage()
     const rows = await query(
       c,
@@ -106,11 +110,16 @@ const listAnomalies = operation(
         .orderBy(asc(anomalyScores.windowEnd), asc(anomalyScores.metricId))
         .limit(limit + 1),
     )
-    return page(rows, limit, anomalyView, (row) => [row.windowEnd.getTime(), row.metricId])
+    return page(
+      rows,
+      limit,
+      (row) => anomalyView(row, now),
+      (row) => [row.windowEnd.getTime(), row.metricId],
+    )
   },
 )
 
-function anomalyView(row: typeof anomalyScores.$inferSelect): v.InferOutput<typeof Anomaly> {
+function anomalyView(row: typeof anomalyScores.$inferSelect, now: number): v.InferOutput<typeof Anomaly> {
   return {
     metric_id: row.metricId,
     window_start: row.windowStart,
@@ -120,6 +129,7 @@ function anomalyView(row: typeof anomalyScores.$inferSelect): v.InferOutput<type
     state: row.state,
     reasons: row.reasons,
     expected: { low: row.expectedLow, high: row.expectedHigh },
+    ready_at: readyAtView(row.readyAt, now),
     model_id: row.modelId,
     scored_at: row.scoredAt,
   }

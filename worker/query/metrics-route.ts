@@ -20,6 +20,7 @@ import {
   search,
   TextCursor,
 } from './parameters.ts'
+import { ReadyAt, readyAtView } from './ready-at.ts'
 
 const Metric = component(
   'Metric',
@@ -38,6 +39,11 @@ const Metric = component(
       v.nullable(v.number()),
       'The `score` of its newest scored window; 1.0 or more is anomalous.',
     ),
+    state: told(
+      v.nullable(v.picklist(['learning', 'ready'])),
+      'The `state` of that window. Null: none has been scored.',
+    ),
+    ready_at: ReadyAt,
   }),
   'One series of a device: what it measures.',
   {
@@ -49,6 +55,8 @@ const Metric = component(
     unit_changed_at: null,
     last_ts: '2026-01-08T12:30:00.000Z',
     last_score: 0.21,
+    state: 'ready',
+    ready_at: null,
   },
 )
 
@@ -71,12 +79,14 @@ const listMetrics = operation(
   async (c, { query: { device_id: deviceId, id: ids, search, limit, cursor: after } }) => {
     if (deviceId === null) return emptyPage()
     const tenantId = c.get('tenantId')
-    const lastScore = db
-      .select({ score: anomalyScores.score })
+    const now = Date.now()
+    const last = db
+      .select({ score: anomalyScores.score, state: anomalyScores.state, readyAt: anomalyScores.readyAt })
       .from(anomalyScores)
       .where(and(eq(anomalyScores.tenantId, tenantId), eq(anomalyScores.metricId, metrics.id)))
       .orderBy(sql`${anomalyScores.windowEnd} desc`)
       .limit(1)
+      .as('last')
     const rows = await query(
       c,
       db
@@ -88,10 +98,13 @@ const listMetrics = operation(
           unit: metrics.unit,
           unit_changed_at: metrics.unitChangedAt,
           last_ts: metrics.lastTs,
-          last_score: sql<number | null>`(${lastScore})`,
+          last_score: last.score,
+          state: last.state,
+          ready_at: last.readyAt,
         })
         .from(devices)
         .innerJoin(metrics, and(eq(metrics.tenantId, devices.tenantId), eq(metrics.deviceId, devices.id)))
+        .leftJoinLateral(last, sql`true`)
         .where(
           and(
             eq(devices.tenantId, tenantId),
@@ -111,7 +124,7 @@ const listMetrics = operation(
     return page(
       rows,
       limit,
-      (row) => row,
+      (row) => ({ ...row, ready_at: readyAtView(row.ready_at, now) }),
       (row) => [row.device, row.name],
     )
   },

@@ -155,6 +155,8 @@ describe('answers', () => {
       unit_changed_at: null,
       last_ts: expect.stringMatching(/\.\d{3}Z$/),
       last_score: 1.5,
+      state: 'ready',
+      ready_at: null,
     })
     expect((await list(owner, `/v1/anomalies?metric_id=${ids.metric}&min_score=1`)).data[0]).toEqual({
       metric_id: ids.metric,
@@ -165,6 +167,7 @@ describe('answers', () => {
       state: 'ready',
       reasons: ['far above'],
       expected: { low: 1, high: 2 },
+      ready_at: null,
       model_id: MODEL,
       scored_at: expect.stringMatching(/Z$/),
     })
