@@ -1,5 +1,6 @@
 const numberFormat = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 6 })
 const countFormat = new Intl.NumberFormat()
+const percentFormat = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 2 })
 const scoreFormat = new Intl.NumberFormat(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 })
 const timeFormat = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' })
 /** Days of the API are days in UTC, whatever the reader's zone. */
@@ -11,6 +12,9 @@ export const formatNumber = (value: number) => numberFormat.format(value)
 
 /** Every digit, as of something counted. */
 export const formatCount = (count: number) => countFormat.format(count)
+
+/** A share: 0.05 is 5 %. */
+export const formatPercent = (share: number) => percentFormat.format(share)
 
 export const formatScore = (score: number) => scoreFormat.format(score)
 

@@ -62,9 +62,18 @@ describe('the schema', () => {
 
 /** The programs of the guide in the languages that this machine runs. */
 const PROGRAMS = [
-  { language: 'js', command: process.execPath, file: 'receiver.mjs' },
-  { language: 'python', command: 'python3', file: 'receiver.py' },
-].filter(({ command }) => spawnSync(command, ['--version']).status === 0)
+  { language: 'js', command: process.execPath, file: 'receiver.mjs', asked: '--version' },
+  { language: 'python', command: 'python3', file: 'receiver.py', asked: '--version' },
+  { language: 'go', command: 'go', file: 'receiver.go', asked: 'version' },
+].filter(({ command, asked }) => spawnSync(command, [asked]).status === 0)
+
+/** What runs a program: itself where it is compiled, as `go run` leaves its child behind. */
+function startOf(command: string, file: string): [string, string[]] {
+  if (command !== 'go') return [command, [path.join(folder, file)]]
+  const built = spawnSync('go', ['build', '-o', 'receiver', file], { cwd: folder, encoding: 'utf8' })
+  expect(built.stderr).toBe('')
+  return [path.join(folder, 'receiver'), []]
+}
 
 const folder = mkdtempSync(path.join(tmpdir(), 'edgepulse-guide-'))
 symlinkSync(path.resolve(import.meta.dirname, '../node_modules'), path.join(folder, 'node_modules'))
@@ -84,7 +93,8 @@ describe.each(PROGRAMS)('the receiver in $language', ({ language, command, file 
       webhookSecretOf(randomBytes(24)),
     ]
     const env = { ...process.env, WEBHOOK_SECRET: secret, PORT: String(port) }
-    const child = spawn(command, [path.join(folder, file)], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+    const [program, args] = startOf(command, file)
+    const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'inherit'] })
     children.push(child)
     let printed = ''
     child.stdout.on('data', (chunk: Buffer) => {

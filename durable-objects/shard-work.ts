@@ -1,3 +1,4 @@
+import { measure } from '../telemetry/metric-point.ts'
 import { flushWindows } from './flush.ts'
 import { forgetBatches } from './forget-batches.ts'
 import { writeManifests } from './manifest.ts'
@@ -12,6 +13,8 @@ import type { SeriesState } from './window-state.ts'
 
 /** A manifest that could not be written, or a sweep that could not go on, is tried again after this. */
 const RETRY_AFTER_MS = 30_000
+/** A shard that is at work measures its outbox this often: that reads the whole of it. */
+const MEASURE_EVERY_MS = 60_000
 
 interface WorkDeps {
   owner: { tenant_id: string; shard: number }
@@ -19,7 +22,7 @@ interface WorkDeps {
   db: ShardStatements
   memory: ShardMemory
   releases: Releases
-  env: Pick<Env, 'ARCHIVE' | 'BATCHES' | 'WINDOWS' | 'FLUSH_INTERVAL_MS' | 'RESEND_AFTER_MS'>
+  env: Pick<Env, 'ARCHIVE' | 'BATCHES' | 'WINDOWS' | 'METRICS' | 'FLUSH_INTERVAL_MS' | 'RESEND_AFTER_MS'>
   archiveKey(batchId: string): string
   /** See `ForgetDeps`. */
   announceForgetting(since: number): Promise<void>
@@ -35,6 +38,7 @@ export class ShardWork {
   readonly #flushIntervalMs: number
   readonly resendAfterMs: number
   #sealing: Promise<void> = Promise.resolve()
+  #measuredAt = 0
 
   constructor(deps: WorkDeps) {
     this.#deps = deps
@@ -52,6 +56,7 @@ export class ShardWork {
     if (isDue(this.#sweepDueAt(), now)) await this.#attempt('sweep', () => this.#sweep(now))
     if (isDue(releases.dueAt(), now)) await this.#attempt('release', () => releases.retry(now))
     if (isDue(this.manifestDueAt(), now)) await this.#attempt('manifest', () => this.seal(now))
+    if (now - this.#measuredAt >= MEASURE_EVERY_MS) this.#measureOutbox(now)
   }
 
   /** When there is something to do next; undefined: never, unless something comes in. */
@@ -146,6 +151,23 @@ export class ShardWork {
     const transaction = <T>(writes: () => T) => storage.transactionSync(writes)
     const deps = { db, owner, bucket: env.ARCHIVE, config, announce: announceForgetting, transaction }
     this.#state.sweep = await forgetBatches(deps, this.#state.sweep, now)
+  }
+
+  /** Also while Postgres is away: then nobody but the shard knows what is waiting. */
+  #measureOutbox(now: number): void {
+    this.#measuredAt = now
+    const { db, env, owner } = this.#deps
+    const { n: batches, oldest } = db.pending()
+    measure(env.METRICS, {
+      ...{
+        kind: 'shard',
+        tenantId: owner.tenant_id,
+        outcome: 'pending',
+        detail: String(owner.shard),
+        batches,
+      },
+      oldestPendingMs: oldest === null ? 0 : now - oldest,
+    })
   }
 
   #sweepDueAt(): number | undefined {

@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Browser } from 'playwright-core'
+import * as v from 'valibot'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { readDemoSeries } from '../local/demo/demo-series.ts'
 import { type DemoState, readDemoState } from '../local/demo/demo-state.ts'
@@ -59,11 +60,33 @@ const admin = (method: string, path: string, body?: unknown) =>
     ...(body !== undefined && { body: JSON.stringify(body) }),
   })
 
+const usageSchema = v.object({ data: v.array(v.object({ date: v.string(), datapoints: v.number() })) })
+
+/** Datapoints of the UTC days before and of now: the test may run over midnight. */
+async function lastTwoDays(): Promise<[number, number]> {
+  const [yesterday, today] = [Date.now() - 86_400_000, Date.now()].map((time) =>
+    new Date(time).toISOString().slice(0, 10),
+  )
+  const answer = await fetch(`${url}v1/usage?from=${yesterday}&to=${today}`, {
+    headers: { authorization: `Bearer ${key}` },
+  })
+  const { data } = v.parse(usageSchema, await answer.json())
+  const datapointsOf = (day?: string) => data.find(({ date }) => date === day)?.datapoints ?? 0
+  return [datapointsOf(yesterday), datapointsOf(today)]
+}
+
 describe('the dashboard over the demo', () => {
   it('shows on its first page what arrived, what is open and what was most unusual, with a line and a reason', async () => {
     const { page } = reader
     const tile = page.locator('.tile', { hasText: 'Datapoints today' })
-    expect(await tile.locator('.figure').innerText()).toMatch(/[1-9]/)
+    await vi.waitFor(
+      async () => {
+        const [yesterday, today] = await lastTwoDays()
+        expect(yesterday + today).toBeGreaterThan(1000)
+        expect(await tile.locator('.figure').innerText()).toBe(today.toLocaleString('en'))
+      },
+      { timeout: 60_000, interval: 500 },
+    )
     const top = page.locator('.top-anomalies li').first()
     expect(await top.innerText()).toMatch(/machine-1|ingress/)
     expect(await top.locator('.top-reason').innerText()).toMatch(/\d.* [a-z]+ /) // figures, in words
@@ -127,10 +150,18 @@ describe('the dashboard over the demo', () => {
     await page.getByLabel('Threshold').fill('1000')
     await page.getByText('It would have fired 0 times').waitFor()
     await page.getByLabel('Threshold').fill('1.25')
+    await page.getByText('Direction and least deviation').click()
+    await page.getByLabel('Least deviation (%)').fill('1000000')
+    await page.getByText('It would have fired 0 times').waitFor()
+    await page.getByLabel('Least deviation (%)').fill('1')
+    await page.getByLabel('Direction', { exact: true }).selectOption({ label: 'Below what was expected' })
+    await page.getByText(/It would have fired [1-9]\d* times?/).waitFor()
     await page.getByLabel('Name').fill('machine runs hot')
     await page.getByRole('button', { name: 'Create rule' }).click()
     const row = page.getByRole('table', { name: 'Rules' }).getByRole('row', { name: /machine runs hot/ })
-    expect(await row.innerText()).toMatch(/machine-1.*temperature[\s\S]*at 1\.25 or more/)
+    expect(await row.innerText()).toMatch(
+      /machine-1.*temperature[\s\S]*at 1\.25 or more, below by 1% or more/,
+    )
     await page.getByRole('table', { name: /alerts?, newest first/ }).waitFor()
   })
 

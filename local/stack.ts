@@ -65,8 +65,8 @@ export class Stack {
       if (lost) onLost(lost)
     }, 500)
     await this.#startParts().catch(async (error) => {
-      await sleep(300) // a deletion that is under way reaches everything
-      throw this.#lostFolder() ?? error // the reason behind whatever failed
+      if (error instanceof SettingsError) throw error
+      throw (await this.#lostFolderSoon()) ?? error // the reason behind whatever failed
     })
     this.#writeDevFile()
   }
@@ -212,6 +212,15 @@ export class Stack {
         ml: ml.pid(),
       },
     })
+  }
+
+  /** A deletion that is under way reaches everything: on a busy machine it takes its time. */
+  async #lostFolderSoon(): Promise<Error | undefined> {
+    for (const end = Date.now() + 2000; Date.now() < end; await sleep(50)) {
+      const lost = this.#lostFolder()
+      if (lost) return lost
+    }
+    return undefined
   }
 
   #lostFolder(): Error | undefined {

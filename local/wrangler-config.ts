@@ -11,6 +11,7 @@ const configSchema = v.looseObject({
     producers: v.array(v.looseObject({ queue: v.string() })),
     consumers: v.array(v.looseObject({ queue: v.string(), dead_letter_queue: v.optional(v.string()) })),
   }),
+  analytics_engine_datasets: v.array(v.looseObject({ dataset: v.string() })),
   ratelimits: v.array(v.looseObject({ namespace_id: v.string() })),
   secrets: v.looseObject({ required: v.array(v.string()) }),
 })

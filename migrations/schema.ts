@@ -177,6 +177,7 @@ export const anomalyScores = pgTable('anomaly_scores', {
   reasons: jsonb('reasons').$type<string[]>().notNull().default([]),
   expectedLow: doublePrecision('expected_low'),
   expectedHigh: doublePrecision('expected_high'),
+  deviation: doublePrecision('deviation'),
   modelId: uuid('model_id'),
   scoredAt: instant('scored_at').notNull(),
   readyAt: instant('ready_at'),

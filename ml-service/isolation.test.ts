@@ -60,7 +60,12 @@ const verdict = {
   ...{ windowStart: NOW, windowEnd: NOW + 300_000, score: 1, onsetScore: 0, state: 'ready' as const },
   ...{ reasons: [], expected: undefined, lessons: [], novelty: 1.5, direction: undefined },
 }
-const scoreRow = () => ({ metricId: rows.metricId, verdict, modelId: null, readyAt: undefined })
+const scoreRow = () => ({
+  metricId: rows.metricId,
+  verdict: { ...verdict, deviation: undefined },
+  modelId: null,
+  readyAt: undefined,
+})
 const attempt = { at: new Date(NOW).toISOString(), status: 200, duration_ms: 1, error: null, response: null }
 const delivered = { state: 'delivered' as const, nextAttemptAt: undefined }
 const body = {

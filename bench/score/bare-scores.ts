@@ -37,9 +37,9 @@ async function copyWindows(client: pg.PoolClient, tenantId: string, ids: string[
   const values = read.flatMap(({ median }) => median)
   await client.query(
     `insert into anomaly_scores (tenant_id, metric_id, window_start, window_end, score, onset_score, state,
-       reasons, expected_low, expected_high, model_id, scored_at)
+       reasons, expected_low, expected_high, deviation, model_id, scored_at)
      select $1, s.metric_id, ${TO_INSTANT('s.start')}, ${TO_INSTANT('s.start + 300000')}, s.value, s.value, 'ready',
-       '[]', s.value, s.value, s.metric_id, now()
+       '[]', s.value, s.value, s.value, s.metric_id, now()
      from unnest($2::uuid[], $3::float8[], $4::float8[]) as s (metric_id, start, value)`,
     [tenantId, arrayText(metricIds), arrayText(starts), arrayText(values)],
   )

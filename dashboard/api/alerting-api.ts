@@ -6,6 +6,7 @@ import {
   createdWebhookSchema,
   deliverySchema,
   pageOf,
+  type Rule,
   rulePreviewSchema,
   ruleSchema,
   secretSchema,
@@ -16,16 +17,8 @@ const MAX_LIMIT = 1000
 /** Deliveries of a page. */
 export const DELIVERIES_LIMIT = 25
 
-/** What a rule says, without its id. */
-export interface RuleFields {
-  name: string
-  metric_id: string | null
-  threshold: number
-  for_windows: number
-  resolve_windows: number
-  cooldown_seconds: number
-  enabled: boolean
-}
+/** What a rule says. */
+export type RuleFields = Omit<Rule, 'id'>
 
 export interface AlertFilter {
   metricId?: string

@@ -141,6 +141,10 @@ export const ruleSchema = v.object({
   for_windows: v.number(),
   resolve_windows: v.number(),
   cooldown_seconds: v.number(),
+  direction: v.picklist(['above', 'below', 'both']),
+  min_deviation: v.number(),
+  min_deviation_relative: v.number(),
+  max_age_seconds: v.number(),
   enabled: v.boolean(),
 })
 export type Rule = v.InferOutput<typeof ruleSchema>

@@ -8,21 +8,14 @@ import { Field } from '../parts/field.tsx'
 import { ErrorNote } from '../parts/states.tsx'
 import { alertsHref } from '../route.ts'
 import { MetricPicker } from './metric-picker.tsx'
+import { RuleConditions } from './rule-conditions.tsx'
 import { RulePreview } from './rule-preview.tsx'
+import { fieldsOf, type TypedRule, typedOf } from './typed-rule.ts'
 
 export interface RuleFormProps {
   ruleId: string | undefined
   initial: RuleFields
   initialMetric: Metric | undefined
-}
-
-/** The fields as they are typed: a number that is half typed is none yet. */
-interface Typed {
-  name: string
-  threshold: string
-  windows: string
-  resolveWindows: string
-  quietMinutes: string
 }
 
 export function RuleForm({ ruleId, initial, initialMetric }: RuleFormProps) {
@@ -31,7 +24,7 @@ export function RuleForm({ ruleId, initial, initialMetric }: RuleFormProps) {
   const [metric, setMetric] = useState(initialMetric)
   const { busy, error, run } = useAction()
   const rule = fieldsOf(typed, metric, initial.enabled)
-  const set = (change: Partial<Typed>) => setTyped({ ...typed, ...change })
+  const set = (change: Partial<TypedRule>) => setTyped({ ...typed, ...change })
   const submit = (event: SubmitEvent) => {
     event.preventDefault()
     run(async () => {
@@ -49,7 +42,7 @@ export function RuleForm({ ruleId, initial, initialMetric }: RuleFormProps) {
         fault={faultOf(error, 'name')}
       />
       <MetricPicker metric={metric} onPick={setMetric} />
-      <NumberFields typed={typed} set={set} error={error} />
+      <RuleConditions typed={typed} set={set} unit={metric?.unit} faultOf={(path) => faultOf(error, path)} />
       <RulePreview rule={rule} />
       {error && <ErrorNote error={error} />}
       <p class="actions">
@@ -61,79 +54,6 @@ export function RuleForm({ ruleId, initial, initialMetric }: RuleFormProps) {
     </form>
   )
 }
-
-interface NumberFieldsProps {
-  typed: Typed
-  set: (change: Partial<Typed>) => void
-  error: Error | undefined
-}
-
-function NumberFields({ typed, set, error }: NumberFieldsProps) {
-  return (
-    <div class="fields">
-      <Field
-        label="Threshold"
-        hint="The score that raises an alert; from 1 on a window is anomalous."
-        type="number"
-        min={0}
-        value={typed.threshold}
-        onInput={(threshold) => set({ threshold })}
-        fault={faultOf(error, 'threshold')}
-      />
-      <Field
-        label="Windows in a row"
-        hint="For how many windows of five minutes the score must stay there."
-        type="number"
-        min={1}
-        max={1000}
-        value={typed.windows}
-        onInput={(windows) => set({ windows })}
-        fault={faultOf(error, 'for_windows')}
-      />
-      <Field
-        label="Windows to resolve"
-        hint="For how many in a row it must be below, for the alert to be over."
-        type="number"
-        min={1}
-        max={1000}
-        value={typed.resolveWindows}
-        onInput={(resolveWindows) => set({ resolveWindows })}
-        fault={faultOf(error, 'resolve_windows')}
-      />
-      <Field
-        label="Quiet for (minutes)"
-        hint="After an alert was resolved, none is raised for so long."
-        type="number"
-        min={0}
-        max={525_600}
-        value={typed.quietMinutes}
-        onInput={(quietMinutes) => set({ quietMinutes })}
-        fault={faultOf(error, 'cooldown_seconds')}
-      />
-    </div>
-  )
-}
-
-const typedOf = ({ name, threshold, for_windows, resolve_windows, cooldown_seconds }: RuleFields): Typed => ({
-  name,
-  threshold: String(threshold),
-  windows: String(for_windows),
-  resolveWindows: String(resolve_windows),
-  quietMinutes: String(cooldown_seconds / 60),
-})
-
-/** NaN for what is no number. */
-const numberOf = (text: string) => (text.trim() === '' ? Number.NaN : Number(text))
-
-const fieldsOf = (typed: Typed, metric: Metric | undefined, enabled: boolean): RuleFields => ({
-  name: typed.name,
-  metric_id: metric?.id ?? null,
-  threshold: numberOf(typed.threshold),
-  for_windows: numberOf(typed.windows),
-  resolve_windows: numberOf(typed.resolveWindows),
-  cooldown_seconds: Math.round(numberOf(typed.quietMinutes) * 60),
-  enabled,
-})
 
 const faultOf = (error: Error | undefined, path: string) =>
   error instanceof ApiError ? error.faults.find((fault) => fault.path === path)?.message : undefined

@@ -36,6 +36,7 @@ export function RulePage({ ruleId, metricId }: RulePageProps) {
 const NEW_RULE: RuleFields = {
   ...{ name: '', metric_id: null, threshold: 1 },
   ...{ for_windows: 1, resolve_windows: 1, cooldown_seconds: 0, enabled: true },
+  ...{ direction: 'both', min_deviation: 0, min_deviation_relative: 0, max_age_seconds: 86_400 },
 }
 
 interface LoadedRule {

@@ -43,8 +43,12 @@ export function RulePreview({ rule }: { rule: RuleFields }) {
   )
 }
 
-const isComplete = ({ threshold, for_windows, resolve_windows, cooldown_seconds }: RuleFields) =>
-  threshold > 0 && for_windows >= 1 && resolve_windows >= 1 && cooldown_seconds >= 0
+/** A number that is half typed is NaN, which is never enough. */
+const isComplete = ({ threshold, for_windows, resolve_windows, ...rule }: RuleFields) =>
+  threshold > 0 &&
+  for_windows >= 1 &&
+  resolve_windows >= 1 &&
+  Object.values(rule).every((value) => typeof value !== 'number' || value >= 0)
 
 function Tried({ rule, range }: { rule: RuleFields; range: RangeName }) {
   const api = useApi()

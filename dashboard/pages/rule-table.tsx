@@ -1,7 +1,7 @@
 import { useApi } from '../api/api-context.ts'
 import type { Metric, Rule } from '../api/schemas.ts'
 import { useAction } from '../api/use-action.ts'
-import { counted, formatDuration, formatScore } from '../format.ts'
+import { counted, formatDuration, formatNumber, formatPercent, formatScore } from '../format.ts'
 import { CommandCard } from '../parts/command-card.tsx'
 import { ConfirmButton } from '../parts/confirm-button.tsx'
 import { type Column, DataTable } from '../parts/data-table.tsx'
@@ -82,10 +82,25 @@ function Watched({ id, metrics }: { id: string | null; metrics: Map<string, Metr
   )
 }
 
-/** `at 1.00 or more, for 3 windows, then quiet for 1 hr`. */
-export function whenText({ threshold, for_windows, cooldown_seconds }: Rule): string {
+/** `at 1.00 or more, above by 2 or more, for 3 windows in a row, then quiet for 1 hr`. */
+export function whenText({ threshold, for_windows, cooldown_seconds, ...rule }: Rule): string {
   const parts = [`at ${formatScore(threshold)} or more`]
+  const deviation = deviationText(rule)
+  if (deviation !== '') parts.push(deviation)
   if (for_windows > 1) parts.push(`for ${counted(for_windows, 'window')} in a row`)
   if (cooldown_seconds > 0) parts.push(`then quiet for ${formatDuration(cooldown_seconds * 1000)}`)
   return parts.join(', ')
+}
+
+type DeviationFields = Pick<Rule, 'direction' | 'min_deviation' | 'min_deviation_relative'>
+
+/** `above by 2 and 5 % or more`, empty where any deviation counts. */
+function deviationText({ direction, min_deviation, min_deviation_relative }: DeviationFields): string {
+  const least = [
+    min_deviation > 0 ? formatNumber(min_deviation) : '',
+    min_deviation_relative > 0 ? formatPercent(min_deviation_relative) : '',
+  ].filter((text) => text !== '')
+  const way = direction === 'both' ? 'off' : direction
+  if (least.length > 0) return `${way} by ${least.join(' and ')} or more`
+  return direction === 'both' ? '' : way
 }

@@ -1,12 +1,5 @@
+import type { Deviation } from '../../telemetry/rule-hit.ts'
 import type { WindowFeatures } from '../../telemetry/window-features.ts'
-
-/** How far a window left what was expected of its median, in the metric's unit. */
-export interface Deviation {
-  /** Positive: above. */
-  amount: number
-  /** The middle of what was expected. */
-  expected: number
-}
 
 /**
  * Where the median left the expected range, its distance from the middle counts. Where only the spread or the number of

@@ -1,3 +1,4 @@
+import type { Deviation } from '../../telemetry/rule-hit.ts'
 import type { Verdict } from '../baseline/baseline.ts'
 import type { Database } from '../database.ts'
 import type { Series } from '../metric-lookup.ts'
@@ -12,7 +13,6 @@ import {
   updateCursors,
   updateDataMissing,
 } from './alerts-sql.ts'
-import type { Deviation } from './deviation.ts'
 import { type AlertEffect, type AlertRule, judgeAlert } from './judge-alert.ts'
 
 /** A scored window and how far it lies from what was expected. */

@@ -1,18 +1,13 @@
+import { type Deviation, type HitCriteria, isRuleHit } from '../../telemetry/rule-hit.ts'
 import { derivedId } from '../derived-id.ts'
-import type { Deviation } from './deviation.ts'
 
-export interface AlertRule {
+export interface AlertRule extends HitCriteria {
   id: string
-  threshold: number
   /** Windows in a row that open an alert. */
   forWindows: number
   /** Windows in a row that resolve it. */
   resolveWindows: number
   cooldownMs: number
-  direction: 'above' | 'below' | 'both'
-  /** Least deviation that counts: in the metric's unit, and as a share of what was expected; both must be met. */
-  minDeviation: number
-  minDeviationRelative: number
   /** Older windows are judged, but nobody is told. */
   maxAgeMs: number
 }
@@ -54,7 +49,7 @@ export function judgeAlert(
   if (window.windowEnd <= cursor.lastWindowEnd) return unchanged(cursor)
   const moved = { ...cursor, lastWindowEnd: window.windowEnd }
   if (window.state === 'learning') return unchanged(moved)
-  const counts = isHit(rule, window)
+  const counts = isRuleHit(rule, window)
   moved.aboveWindows = counts ? cursor.aboveWindows + 1 : 0
   moved.belowWindows = counts ? 0 : cursor.belowWindows + 1
   const { openEventId } = cursor
@@ -63,16 +58,6 @@ export function judgeAlert(
   }
   if (moved.aboveWindows < rule.forWindows || isCooling(cursor, rule, window)) return unchanged(moved)
   return open(moved, derivedId('alert', rule.id, rule.metricId, window.windowEnd))
-}
-
-/** Whether a window is one of those that the rule is about. What cannot be told is never taken for all is well. */
-export function isHit(rule: AlertRule, { score, deviation }: ScoredWindow): boolean {
-  if (score < rule.threshold) return false
-  if (deviation === undefined) return true
-  const { amount, expected } = deviation
-  if (rule.direction === 'above' && amount <= 0) return false
-  if (rule.direction === 'below' && amount >= 0) return false
-  return Math.abs(amount) >= Math.max(rule.minDeviation, rule.minDeviationRelative * Math.abs(expected))
 }
 
 const unchanged = (cursor: AlertCursor) => ({ cursor, effect: undefined })

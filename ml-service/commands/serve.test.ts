@@ -87,6 +87,8 @@ it('scores what becomes due, delivers its alert signed, tells how it is, and end
   expect(metrics).toMatch(/^edgepulse_ml_windows_scored_total \d+$/m)
   expect(metrics).toMatch(/^edgepulse_ml_deliveries_total\{outcome="delivered"\} \d+$/m)
   expect(metrics).toMatch(/^edgepulse_ml_oldest_due_seconds\{work="score"\} [\d.e-]+$/m)
+  expect(metrics).toMatch(/^edgepulse_ml_score_duration_seconds_count [1-9]/m)
+  expect(metrics).toMatch(/^process_resident_memory_bytes \d+$/m)
   // infra/ml-logs.ts makes metrics of these.
   expect(await service.line('backlog')).toMatchObject({
     scoring_seconds: expect.any(Number),

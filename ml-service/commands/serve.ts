@@ -1,3 +1,4 @@
+import { collectDefaultMetrics, Registry } from 'prom-client'
 import { DAY_MS } from '../../telemetry/retention-periods.ts'
 import { watchGaps } from '../alerts/watch-gaps.ts'
 import { OPERATOR, scopedDatabase } from '../database.ts'
@@ -7,9 +8,9 @@ import { COUNTED_ROWS } from '../retention/empty-default.ts'
 import { countDefault, selectDays } from '../retention/retention-sql.ts'
 import { countDue } from '../score/due-sql.ts'
 import { type ScoreDueDeps, scoreDue } from '../score/score-due.ts'
-import { type Backlog, type Counters, newCounters, prometheusText } from '../serve/counters.ts'
 import { loop } from '../serve/loop.ts'
 import { Outage } from '../serve/outage.ts'
+import { type Backlog, type ServiceMetrics, serviceMetrics } from '../serve/service-metrics.ts'
 import { sleep } from '../serve/sleep.ts'
 import { startStatusServer } from '../serve/status-server.ts'
 import { stopSignal } from '../serve/stop-signal.ts'
@@ -38,14 +39,16 @@ const BACKLOG_MS = 60_000
 export const serve: Command = async (context, options) => {
   const everyMs = everyOption(options)
   const { environment, pool } = context
-  const counters = newCounters()
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const metrics = serviceMetrics(registry)
   const outage = new Outage()
   const signal = stopSignal()
-  const score = scoringPiece(context, everyMs, counters, signal)
-  const delivering = deliveringPiece(context, counters, signal)
+  const score = scoringPiece(context, everyMs, metrics, signal)
+  const delivering = deliveringPiece(context, metrics, signal)
   const status = await startStatusServer(environment.port, {
     health: () => ({ status: 'ok', database: outage.away ? 'down' : 'up' }),
-    metrics: async () => prometheusText(counters, await backlogOf(context).catch(() => undefined)),
+    metrics: async () => metrics.text(await backlogOf(context).catch(() => undefined)),
   })
   log('info', 'serving', { port: status.port })
   await Promise.all([
@@ -61,7 +64,7 @@ export const serve: Command = async (context, options) => {
       outage,
       signal,
     ),
-    loop({ name: 'backlog', pauseMs: BACKLOG_MS, piece: backlogPiece(context, counters) }, outage, signal),
+    loop({ name: 'backlog', pauseMs: BACKLOG_MS, piece: backlogPiece(context, metrics) }, outage, signal),
   ])
   await status.stop()
   await delivering.close()
@@ -72,7 +75,7 @@ export const serve: Command = async (context, options) => {
 function scoringPiece(
   { environment, pool, now }: CommandContext,
   everyMs: number,
-  counters: Counters,
+  metrics: ServiceMetrics,
   signal: AbortSignal,
 ): () => Promise<void> {
   const deps: ScoreDueDeps = {
@@ -80,9 +83,8 @@ function scoringPiece(
     store: openArtefactStore(environment.modelDir()),
     now,
     except: new Set(),
-    onScored: (summary) => {
-      counters.windowsScored += summary.scored
-    },
+    onScored: ({ scored }) => metrics.onScored(scored),
+    onChunk: metrics.onChunk,
   }
   let retryAt = now() + everyMs
   return async () => {
@@ -92,13 +94,13 @@ function scoringPiece(
     }
     const before = deps.except.size
     await scoreDue(deps, () => signal.aborted)
-    counters.scoringFailures += deps.except.size - before
+    metrics.onScoringFailures(deps.except.size - before)
   }
 }
 
 function deliveringPiece(
   { environment, pool, now }: CommandContext,
-  counters: Counters,
+  metrics: ServiceMetrics,
   signal: AbortSignal,
 ) {
   const webhookSecretKeys = environment.webhookSecretKeys()
@@ -106,7 +108,7 @@ function deliveringPiece(
   return {
     piece: async () => {
       const deps = { pool, now, random: Math.random, sleep, webhookSecretKeys, post }
-      await deliverDue(deps, () => signal.aborted, counters.deliveries)
+      await deliverDue(deps, () => signal.aborted, metrics.onAttempt)
     },
     close,
   }
@@ -141,11 +143,11 @@ async function backlogOf({ pool, now }: CommandContext): Promise<Backlog> {
   }
 }
 
-function backlogPiece(context: CommandContext, { deliveries }: Counters): () => Promise<void> {
+function backlogPiece(context: CommandContext, metrics: ServiceMetrics): () => Promise<void> {
   let told = 0
   return async () => {
     const { scoringSeconds, deliverySeconds, defaultRows, daysAhead } = await backlogOf(context)
-    const { failed } = deliveries
+    const failed = await metrics.deliveriesFailed()
     const ages = { scoring_seconds: scoringSeconds, delivery_seconds: deliverySeconds }
     const partitions = { default_partition_rows: defaultRows, partition_days_ahead: daysAhead }
     log('info', 'backlog', { ...ages, deliveries_failed: failed - told, ...partitions })

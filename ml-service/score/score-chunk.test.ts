@@ -39,7 +39,7 @@ async function seeded(lengths: number[]) {
   }
 }
 
-const SCORES = `select m.name, window_end, score, onset_score, state, reasons, expected_low, expected_high
+const SCORES = `select m.name, window_end, score, onset_score, state, reasons, expected_low, expected_high, deviation
   from anomaly_scores s join metrics m on m.tenant_id = s.tenant_id and m.id = s.metric_id
   where s.tenant_id = $1 order by 1, 2`
 const EVENTS = 'select window_end, score, resolved_at from alert_events where tenant_id = $1 order by 1, 2'

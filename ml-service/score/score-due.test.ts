@@ -54,7 +54,7 @@ async function seeded(metrics: number) {
 /** What the scores say, by metric, whatever run wrote them. */
 async function scoresByName(tenantId: string) {
   const { rows } = await pool.query(
-    `select m.name, s.window_end, s.score, s.onset_score, s.state, s.reasons, s.expected_low, s.expected_high
+    `select m.name, s.window_end, s.score, s.onset_score, s.state, s.reasons, s.expected_low, s.expected_high, s.deviation
      from anomaly_scores s join metrics m on m.tenant_id = s.tenant_id and m.id = s.metric_id
      where s.tenant_id = $1 order by 1, 2`,
     [tenantId],

@@ -22,6 +22,8 @@ export interface ScoreDueDeps {
   except: Set<string>
   /** Called after the commit; a metric with a long past is scored in several. */
   onScored: (summary: ScoreSummary, finished: boolean) => void
+  /** Called after each chunk, with its time from claim to commit. */
+  onChunk?: (tookMs: number) => void
 }
 
 /**
@@ -44,6 +46,7 @@ async function drain(deps: ScoreDueDeps, stopped: () => boolean): Promise<void> 
   let limit = CHUNK_METRICS
   for (let conflicts = 0; !stopped(); ) {
     let claimed: MetricKey[] = []
+    const started = deps.now()
     try {
       const result = await inTransaction(deps.pool, OPERATOR, async (db) => {
         claimed = await claimDue(db, [...deps.except], limit)
@@ -55,6 +58,7 @@ async function drain(deps: ScoreDueDeps, stopped: () => boolean): Promise<void> 
         return scoreChunk(db, { store: deps.store, now: deps.now() }, series, { oneRound: true })
       })
       if (result === undefined) return
+      deps.onChunk?.(deps.now() - started)
       await result.cleanUp()
       report(deps, result)
       limit = Math.min(CHUNK_METRICS, 2 * limit)

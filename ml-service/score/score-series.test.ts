@@ -29,7 +29,8 @@ async function score(tenant: SeededTenant, series: Series, now = NOW) {
 /** Every column that says something of the data, oldest window first. */
 async function scoresOf({ tenantId, metricId }: Series) {
   const { rows } = await pool.query(
-    `select window_end, score, onset_score, state, reasons, expected_low, expected_high from anomaly_scores
+    `select window_end, score, onset_score, state, reasons, expected_low, expected_high, deviation
+     from anomaly_scores
      where tenant_id = $1 and metric_id = $2 order by window_end`,
     [tenantId, metricId],
   )
@@ -202,6 +203,7 @@ describe('scoreSeries()', () => {
     const rows = await scoresOf(series)
     expect(rows.every((row) => Number.isFinite(row.score) && Number.isFinite(row.onset_score))).toBe(true)
     expect(rows[190].score).toBeGreaterThan(1)
+    expect(rows[190].deviation).toBeCloseTo(1)
   })
 
   it('stays finite on the largest doubles and on zeros', async () => {

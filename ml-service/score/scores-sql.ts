@@ -1,5 +1,5 @@
 import { arrayText, TO_INSTANT } from '../../telemetry/batch-statements.ts'
-import type { Verdict } from '../baseline/baseline.ts'
+import type { JudgedWindow } from '../alerts/evaluate-rules.ts'
 import type { Database } from '../database.ts'
 
 /** End of the newest scored window of each metric that has one. */
@@ -20,7 +20,7 @@ export async function lastScored(
 
 export interface ScoreRow {
   metricId: string
-  verdict: Verdict
+  verdict: JudgedWindow
   /** The artefact the walk started from; null while learning. */
   modelId: string | null
   /** While learning, when that will be over: epoch ms. */
@@ -36,14 +36,14 @@ export interface Written {
 /** `$1` is the tenant, `$2` the time of scoring, the rest what `columnsOf` gives. */
 const insertInto = (table: string) =>
   `insert into ${table} (tenant_id, metric_id, window_start, window_end, score, onset_score,
-     state, reasons, expected_low, expected_high, model_id, ready_at, scored_at)
+     state, reasons, expected_low, expected_high, deviation, model_id, ready_at, scored_at)
    select $1, s.metric_id, ${TO_INSTANT('s.window_start')}, ${TO_INSTANT('s.window_end')}, s.score,
-     s.onset_score, s.state, coalesce(s.reasons, '[]'), s.expected_low, s.expected_high, s.model_id,
-     ${TO_INSTANT('s.ready_at')}, $2
+     s.onset_score, s.state, coalesce(s.reasons, '[]'), s.expected_low, s.expected_high, s.deviation,
+     s.model_id, ${TO_INSTANT('s.ready_at')}, $2
    from unnest($3::uuid[], $4::float8[], $5::float8[], $6::float8[], $7::float8[], $8::text[], $9::jsonb[],
-     $10::float8[], $11::float8[], $12::uuid[], $13::float8[])
+     $10::float8[], $11::float8[], $12::float8[], $13::uuid[], $14::float8[])
      as s (metric_id, window_start, window_end, score, onset_score, state, reasons, expected_low,
-       expected_high, model_id, ready_at)`
+       expected_high, deviation, model_id, ready_at)`
 
 /**
  * Writes scores of windows behind a metric's newest scored one, which therefore have none yet: half the cost of
@@ -76,11 +76,12 @@ export async function upsertScores(
        on conflict (tenant_id, metric_id, window_end) do update
          set score = excluded.score, onset_score = excluded.onset_score, state = excluded.state,
            reasons = excluded.reasons, expected_low = excluded.expected_low,
-           expected_high = excluded.expected_high, model_id = excluded.model_id, ready_at = excluded.ready_at,
-           scored_at = excluded.scored_at
-         where (old.score, old.onset_score, old.state, old.reasons, old.expected_low, old.expected_high, old.ready_at)
+           expected_high = excluded.expected_high, deviation = excluded.deviation,
+           model_id = excluded.model_id, ready_at = excluded.ready_at, scored_at = excluded.scored_at
+         where (old.score, old.onset_score, old.state, old.reasons, old.expected_low, old.expected_high,
+             old.deviation, old.ready_at)
              is distinct from (excluded.score, excluded.onset_score, excluded.state, excluded.reasons,
-               excluded.expected_low, excluded.expected_high, excluded.ready_at)
+               excluded.expected_low, excluded.expected_high, excluded.deviation, excluded.ready_at)
            and not (old.state = 'ready' and excluded.state = 'learning')
        returning metric_id, (xmax = 0) as inserted)
      select metric_id as "metricId", (count(*) filter (where inserted))::float8 as inserted,
@@ -100,6 +101,7 @@ const columnsOf = (scores: ScoreRow[]) => [
   arrayText(scores.map(({ verdict }) => jsonElement(verdict.reasons))),
   arrayText(scores.map(({ verdict }) => verdict.expected?.low ?? 'NULL')),
   arrayText(scores.map(({ verdict }) => verdict.expected?.high ?? 'NULL')),
+  arrayText(scores.map(({ verdict }) => verdict.deviation?.amount ?? 'NULL')),
   arrayText(scores.map(({ modelId }) => modelId ?? 'NULL')),
   arrayText(scores.map(({ readyAt }) => readyAt ?? 'NULL')),
 ]

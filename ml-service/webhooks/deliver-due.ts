@@ -48,19 +48,22 @@ export interface DeliverSummary {
  * `stopped` says so. No transaction is open while a receiver is waited for: a claim is a lease, and a process that dies
  * in between costs the receiver at most one more copy with the same `webhook-id`. Slow receivers hold up only
  * themselves: what ends makes room at once for what is due elsewhere. With a steady supply it does not return, so
- * `tally` counts on as attempts end.
+ * `onAttempt` hears of attempts as they end.
  */
 export async function deliverDue(
   deps: DeliverDeps,
   stopped: () => boolean = () => false,
-  tally: DeliverSummary = { delivered: 0, retrying: 0, failed: 0 },
+  onAttempt: (outcome: keyof DeliverSummary, tookMs: number) => void = () => {},
 ): Promise<DeliverSummary> {
+  const tally: DeliverSummary = { delivered: 0, retrying: 0, failed: 0 }
   const underWay = new Set<Promise<void>>()
   const failures: unknown[] = []
   const start = (key: DeliveryKey) => {
     const attempt = attemptDelivery(deps, key)
-      .then((outcome) => {
-        if (outcome) tally[outcome] += 1
+      .then((ended) => {
+        if (ended === undefined) return
+        tally[ended.outcome] += 1
+        onAttempt(ended.outcome, ended.tookMs)
       })
       .catch((error: unknown) => failures.push(error))
       .then(() => void underWay.delete(attempt))
@@ -92,7 +95,7 @@ async function claim({ pool, now }: DeliverDeps, limit: number): Promise<Deliver
 async function attemptDelivery(
   deps: DeliverDeps,
   key: DeliveryKey,
-): Promise<keyof DeliverSummary | undefined> {
+): Promise<{ outcome: keyof DeliverSummary; tookMs: number } | undefined> {
   const delivery = await selectDelivery(scopedDatabase(deps.pool, key), key)
   if (delivery === undefined) return undefined
   const started = deps.now()
@@ -111,7 +114,7 @@ async function attemptDelivery(
     if (!result.unsent) await judgeEndpoint(db, delivery, result, ended)
   })
   logAttempt(delivery, attempt, outcome.state)
-  return outcome.state === 'pending' ? 'retrying' : outcome.state
+  return { outcome: outcome.state === 'pending' ? 'retrying' : outcome.state, tookMs: attempt.duration_ms }
 }
 
 function outcomeOf(

@@ -5,29 +5,29 @@ import { type Firing, type FiringRule, firingsOf, type StoredScore } from './rul
 
 const WINDOW_MS = 300_000
 
-const scoresOf = (scores: number[]): StoredScore[] =>
-  scores.map((score, i) => ({ windowEnd: (i + 1) * WINDOW_MS, score }))
+const PLAIN = { direction: 'both' as const, minDeviation: 0, minDeviationRelative: 0 }
+
+const scoresOf = (scores: Omit<StoredScore, 'windowEnd'>[]): StoredScore[] =>
+  scores.map((scored, i) => ({ windowEnd: (i + 1) * WINDOW_MS, ...scored }))
 
 /** What the ML service would have done with the same scores as they came. */
 function judged(rule: FiringRule, scores: StoredScore[]): Firing[] {
-  const own = {
-    ...{ id: 'r', metricId: 'm', threshold: rule.threshold, forWindows: rule.for_windows },
-    ...{ cooldownMs: rule.cooldown_seconds * 1000, resolveWindows: rule.resolve_windows, maxAgeMs: 0 },
-    ...{ direction: 'both' as const, minDeviation: 0, minDeviationRelative: 0 },
-  }
+  const own = { ...rule, id: 'r', metricId: 'm', maxAgeMs: 0 }
   let cursor: AlertCursor = {
     ...{ lastWindowEnd: Number.NEGATIVE_INFINITY, aboveWindows: 0, belowWindows: 0, sequence: 0 },
     ...{ openEventId: undefined, closedAt: undefined },
   }
   const firings: Firing[] = []
-  for (const score of scores) {
-    const judgement = judgeAlert(cursor, own, { ...score, state: 'ready', deviation: undefined })
+  for (const scored of scores) {
+    const judgement = judgeAlert(cursor, own, { ...scored, state: 'ready' })
     cursor = judgement.cursor
-    if (judgement.effect?.kind === 'open') firings.push({ openedAt: score.windowEnd, resolvedAt: undefined })
-    if (judgement.effect?.kind === 'resolve') firings.at(-1)!.resolvedAt = score.windowEnd
+    if (judgement.effect?.kind === 'open') firings.push({ openedAt: scored.windowEnd, resolvedAt: undefined })
+    if (judgement.effect?.kind === 'resolve') firings.at(-1)!.resolvedAt = scored.windowEnd
   }
   return firings
 }
+
+const deviations = fc.record({ amount: fc.integer({ min: -4, max: 4 }), expected: fc.constantFrom(-2, 4) })
 
 describe('firingsOf()', () => {
   it.each([
@@ -46,10 +46,10 @@ describe('firingsOf()', () => {
       ],
     ],
     ['nothing without scores', [], 1, 0, []],
-  ])('gives %s', (_name, scores, for_windows, cooldown_seconds, expected) => {
+  ])('gives %s', (_name, scores, forWindows, cooldownSeconds, expected) => {
     const firings = firingsOf(
-      { threshold: 1, for_windows, cooldown_seconds, resolve_windows: 1 },
-      scoresOf(scores),
+      { ...PLAIN, threshold: 1, forWindows, cooldownMs: cooldownSeconds * 1000, resolveWindows: 1 },
+      scoresOf(scores.map((score) => ({ score, deviation: undefined }))),
     )
     const inWindows = (ms: number | undefined) => (ms === undefined ? undefined : ms / WINDOW_MS)
     expect(firings.map(({ openedAt, resolvedAt }) => [inWindows(openedAt), inWindows(resolvedAt)])).toEqual(
@@ -60,12 +60,21 @@ describe('firingsOf()', () => {
   it('is what the ML service does with the same scores', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.constantFrom(0, 0.5, 1, 2), { maxLength: 40 }),
+        fc.array(
+          fc.record({
+            score: fc.constantFrom(0, 0.5, 1, 2),
+            deviation: fc.option(deviations, { nil: undefined }),
+          }),
+          { maxLength: 40 },
+        ),
         fc.record({
           threshold: fc.constantFrom(0.5, 1),
-          for_windows: fc.integer({ min: 1, max: 4 }),
-          resolve_windows: fc.integer({ min: 1, max: 4 }),
-          cooldown_seconds: fc.constantFrom(0, 300, 900, 3000),
+          direction: fc.constantFrom('above', 'below', 'both'),
+          minDeviation: fc.constantFrom(0, 2),
+          minDeviationRelative: fc.constantFrom(0, 0.5),
+          forWindows: fc.integer({ min: 1, max: 4 }),
+          resolveWindows: fc.integer({ min: 1, max: 4 }),
+          cooldownMs: fc.constantFrom(0, 300_000, 900_000, 3_000_000),
         }),
         (scores, rule) => {
           expect(firingsOf(rule, scoresOf(scores))).toEqual(judged(rule, scoresOf(scores)))

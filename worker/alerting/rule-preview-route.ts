@@ -11,7 +11,7 @@ import { operation } from '../openapi/operation.ts'
 import { Range, rangeOf } from '../query/parameters.ts'
 import { requireScope } from '../tenant-auth.ts'
 import { NewRule, requireMetric } from './alert-rules-route.ts'
-import { type Firing, type FiringRule, firingsOf } from './rule-firings.ts'
+import { type Firing, type FiringRule, firingsOf, type StoredScore } from './rule-firings.ts'
 
 /** Postgres looks through as many scores in a second or two; a rule on more metrics is tried on less of the past. */
 const MAX_WINDOWS = 1_000_000
@@ -64,14 +64,15 @@ const previewRule = operation(
     tag: 'Alerts',
     summary: 'Try an alert rule on the past',
     description:
-      'How often the rule would have fired on the scores stored of that time; nothing is created. A direction and least deviations are not looked at: with them it fires no more often. `from` and `to` are on `window_end`.',
+      'How often the rule would have fired on the scores stored of that time; nothing is created. `from` and `to` are on `window_end`.',
     query: Range,
     body: NewRule,
     answer: RulePreview,
     returns: 'What the rule would have done.',
   },
   async (c, given) => {
-    const { metric_id: metricId, ...rule } = given.body
+    const metricId = given.body.metric_id
+    const rule = firingRuleOf(given.body)
     const tenantId = c.get('tenantId')
     await requireMetric(c, metricId)
     const { from: wanted, to } = rangeOf(given.query, Date.now())
@@ -94,6 +95,16 @@ const previewRule = operation(
   },
 )
 
+const firingRuleOf = (rule: v.InferOutput<typeof NewRule>): FiringRule => ({
+  threshold: rule.threshold,
+  direction: rule.direction,
+  minDeviation: rule.min_deviation,
+  minDeviationRelative: rule.min_deviation_relative,
+  forWindows: rule.for_windows,
+  resolveWindows: rule.resolve_windows,
+  cooldownMs: rule.cooldown_seconds * 1000,
+})
+
 /** Where to begin, so that no more than MAX_WINDOWS are between there and `to` when every metric sends always. */
 async function affordable(c: Context<AppEnv>, wanted: Date, to: Date): Promise<Date> {
   const ofTheTenant = eq(metrics.tenantId, c.get('tenantId'))
@@ -112,14 +123,24 @@ const scored = (tenantId: string, metricId: string | null, from: Date, to: Date)
   )
 
 /**
- * Every score that reaches the threshold, and as many after a run of them as may resolve an alert: all that a rule's
- * verdict hangs on.
+ * Every score that reaches the threshold, whatever it deviates by, and as many after a run of them as may resolve an
+ * alert: all that a rule's verdict hangs on, for every other window is no hit and follows enough that are none.
  */
-function crossingsOf(within: ReturnType<typeof scored>, { threshold, resolve_windows }: FiringRule) {
-  const { metricId, windowEnd, score } = anomalyScores
+function crossingsOf(within: ReturnType<typeof scored>, { threshold, resolveWindows }: FiringRule) {
+  const { metricId, windowEnd, score, deviation } = anomalyScores
+  const expected = sql<
+    number | null
+  >`${anomalyScores.expectedLow} / 2 + ${anomalyScores.expectedHigh} / 2`.as('expected')
   const inOrder = sql`over (partition by ${metricId} order by ${windowEnd})`
   const ranked = db
-    .select({ metricId, windowEnd, score, rank: sql<number>`row_number() ${inOrder}`.as('rank') })
+    .select({
+      metricId,
+      windowEnd,
+      score,
+      deviation,
+      expected,
+      rank: sql<number>`row_number() ${inOrder}`.as('rank'),
+    })
     .from(anomalyScores)
     .where(within)
     .as('ranked')
@@ -130,34 +151,47 @@ function crossingsOf(within: ReturnType<typeof scored>, { threshold, resolve_win
       metricId: ranked.metricId,
       windowEnd: ranked.windowEnd,
       score: ranked.score,
+      deviation: ranked.deviation,
+      expected: ranked.expected,
       sinceHit: sql<number>`${ranked.rank} - ${hit}`.as('since_hit'),
     })
     .from(ranked)
     .as('each')
   return db
-    .select({ metricId: each.metricId, windowEnd: each.windowEnd, score: each.score })
+    .select({
+      ...{ metricId: each.metricId, windowEnd: each.windowEnd, score: each.score },
+      ...{ deviation: each.deviation, expected: each.expected },
+    })
     .from(each)
-    .where(lte(each.sinceHit, resolve_windows))
+    .where(lte(each.sinceHit, resolveWindows))
     .orderBy(asc(each.metricId), asc(each.windowEnd))
     .limit(MAX_CROSSINGS + 1)
 }
+
+interface Crossing {
+  metricId: string
+  windowEnd: Date
+  score: number
+  deviation: number | null
+  expected: number | null
+}
+
+const storedScoreOf = ({ windowEnd, score, deviation, expected }: Crossing): StoredScore => ({
+  windowEnd: windowEnd.getTime(),
+  score,
+  deviation: deviation === null || expected === null ? undefined : { amount: deviation, expected },
+})
 
 interface MetricFiring extends Firing {
   metricId: string
 }
 
 /** Newest first. */
-function firingsByMetric(
-  rule: FiringRule,
-  crossings: { metricId: string; windowEnd: Date; score: number }[],
-): MetricFiring[] {
+function firingsByMetric(rule: FiringRule, crossings: Crossing[]): MetricFiring[] {
   const byMetric = Map.groupBy(crossings, ({ metricId }) => metricId)
   return [...byMetric]
     .flatMap(([metricId, scores]) =>
-      firingsOf(
-        rule,
-        scores.map(({ windowEnd, score }) => ({ windowEnd: windowEnd.getTime(), score })),
-      ).map((firing) => ({ metricId, ...firing })),
+      firingsOf(rule, scores.map(storedScoreOf)).map((firing) => ({ metricId, ...firing })),
     )
     .sort((a, b) => b.openedAt - a.openedAt)
 }

@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { connect, type Sql } from '../../durable-objects/connect-database.ts'
 import type { LoadedBatch } from '../../telemetry/batch-rows.ts'
+import { measure } from '../../telemetry/metric-point.ts'
 import { errorFields, log } from '../log.ts'
 import { BatchGroups } from './batch-groups.ts'
 import { homeShardOf } from './home-shard.ts'
@@ -86,6 +87,8 @@ async function load(delivery: Delivery, limits: ReadLimits, env: Env): Promise<L
 async function fail({ message, body }: Delivery, error: unknown, env: Env): Promise<void> {
   const { tenant_id, batch_id } = body
   await settleTenantFailure(message, error, { tenant_id, batch_id }, env)
+  const outcome = isPoison(error) ? 'failed' : 'postponed'
+  measure(env.METRICS, { kind: 'store', tenantId: tenant_id, outcome, batches: 1 })
   if (!isPoison(error)) return
   try {
     await (await homeShardOf(body, env))?.noteFailure(batch_id, reasonOf(error))
@@ -102,6 +105,7 @@ async function storeGroup(sql: Sql, tenantId: string, group: Loaded[], env: Env)
     await storeBatches(sql, tenantId, batches, persistedAt)
     await acknowledge(tenantId, batches, persistedAt, env)
     for (const { message } of group) message.ack()
+    measureStored(tenantId, batches, persistedAt, env)
   } catch (error) {
     if (isPoison(error) && group.length > 1) {
       for (const loaded of group) await storeGroup(sql, tenantId, [loaded], env)
@@ -109,6 +113,16 @@ async function storeGroup(sql: Sql, tenantId: string, group: Loaded[], env: Env)
       for (const loaded of group) await fail(loaded, error, env)
     }
   }
+}
+
+function measureStored(tenantId: string, batches: LoadedBatch[], startedAt: number, env: Env): void {
+  const now = Date.now()
+  measure(env.METRICS, {
+    ...{ kind: 'store', tenantId, outcome: 'persisted', batches: batches.length },
+    datapoints: batches.reduce((sum, { columns }) => sum + columns.ts.length, 0),
+    durationMs: now - startedAt,
+    lagMs: batches.reduce((longest, { receivedAt }) => Math.max(longest, now - receivedAt), 0),
+  })
 }
 
 async function acknowledge(

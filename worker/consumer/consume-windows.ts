@@ -3,10 +3,11 @@ import { become, connect, ofTenant, type Sql } from '../../durable-objects/conne
 import { decodeFlush, type FlushContent, type FlushedWindow } from '../../durable-objects/window-frames.ts'
 import type { BatchRows } from '../../telemetry/batch-rows.ts'
 import { markDue, type Statement, upsertMetrics } from '../../telemetry/batch-statements.ts'
+import { measure } from '../../telemetry/metric-point.ts'
 import { deviceIdOf, metricIdOf } from '../../telemetry/series-id.ts'
 import { log } from '../log.ts'
 import { insertNewDevices, insertWindows, markUnsettled, upsertUsage } from './consumer-sql.ts'
-import { PoisonError, persist, settleFailure, settleTenantFailure } from './settle-failure.ts'
+import { isPoison, PoisonError, persist, settleFailure, settleTenantFailure } from './settle-failure.ts'
 
 export const FlushMessage = v.object({ tenant_id: v.string(), shard: v.number(), flush_id: v.number() })
 export type FlushMessage = v.InferOutput<typeof FlushMessage>
@@ -25,12 +26,16 @@ export async function consumeWindows(queueBatch: MessageBatch, env: Env): Promis
       message.ack()
     } catch (error) {
       await settleTenantFailure(message, error, parsed.output, env)
+      const { tenant_id: tenantId, shard } = parsed.output
+      const outcome = isPoison(error) ? 'failed' : 'postponed'
+      measure(env.METRICS, { kind: 'windows', tenantId, outcome, detail: String(shard) })
     }
   }
 }
 
 /** A flush that the shard no longer holds was stored before: nothing to do. */
 async function storeFlush(sql: Sql, { tenant_id, shard, flush_id }: FlushMessage, env: Env): Promise<void> {
+  const startedAt = Date.now()
   const stub = env.TENANT_SHARD.getByName(`${tenant_id}/${shard}`)
   const bytes = await stub.flush(flush_id)
   if (bytes === undefined) return
@@ -40,6 +45,10 @@ async function storeFlush(sql: Sql, { tenant_id, shard, flush_id }: FlushMessage
     await persist(() => sql.transaction([become(sql, ofTenant(tenant_id)), ...transaction]))
   await stub.acknowledgeFlush(flush_id)
   log('info', 'flush_persisted', { tenant_id, shard, flush_id, windows: content.windows.length })
+  measure(env.METRICS, {
+    ...{ kind: 'windows', tenantId: tenant_id, outcome: 'persisted', detail: String(shard) },
+    ...{ bytes: bytes.byteLength, windows: content.windows.length, durationMs: Date.now() - startedAt },
+  })
 }
 
 function decode(bytes: ArrayBuffer): FlushContent {

@@ -3,7 +3,6 @@ import { archiveKeyOf } from '../../telemetry/archived-batch.ts'
 import type { BatchFormat } from '../../telemetry/batch-format.ts'
 import type { ParsedKey } from '../api-key.ts'
 import type { AppEnv } from '../app-env.ts'
-import { log } from '../log.ts'
 import { Problem } from '../problem.ts'
 import { keyOf, refusal } from '../tenant-auth.ts'
 import { withinDeadline } from '../within-deadline.ts'
@@ -12,6 +11,7 @@ import { Announcer } from './announcer.ts'
 import { overBudget } from './batch-problems.ts'
 import { BodyBudget, costOf, type Lease } from './body-budget.ts'
 import { checkHeaders, readBody } from './read-body.ts'
+import { reportAccepted, reportRefused } from './report-ingest.ts'
 import { ShardHint } from './shard-hint.ts'
 
 const AUTHORIZE_DEADLINE_MS = 2_000
@@ -44,6 +44,7 @@ async function ingestWithin(
   formatOf: () => BatchFormat,
 ): Promise<Ingested> {
   const { env } = c
+  const sent = { tenantId: key.tenantId, startedAt: Date.now(), bytes: 0 }
   const claim = (wireBytes: number, inflatedBytes: number) => {
     const now = Date.now()
     if (bodyBudget.grow(lease, costOf(wireBytes, inflatedBytes), now)) return
@@ -52,11 +53,16 @@ async function ingestWithin(
   try {
     const format = formatOf()
     const body = await readBody(c.req.raw, checkHeaders(c.req.raw.headers, format.contentTypes), claim)
+    sent.bytes = body.wire.length
     const deps = { env, key, shardHint, now: Date.now, random: Math.random, uuid: () => crypto.randomUUID() }
     const accepted = await acceptBatch(deps, body, format)
-    return { ...accepted, r2Key: await announce(c, key.tenantId, accepted) }
+    const r2Key = await announce(c, key.tenantId, accepted)
+    reportAccepted(c, sent, accepted)
+    return { ...accepted, r2Key }
   } catch (error) {
-    throw await tellAuthorized(c, key, error)
+    const told = await tellAuthorized(c, key, error).catch((unanswered: unknown) => unanswered)
+    reportRefused(c, sent, told)
+    throw told
   }
 }
 
@@ -80,13 +86,10 @@ async function announce(
   tenant_id: string,
   { batchId, reply }: Accepted,
 ): Promise<string> {
-  const { figures, outcome } = reply
   const message = { tenant_id, batch_id: batchId, r2_key: archiveKeyOf(tenant_id, batchId) }
-  if (outcome === 'accepted') {
+  if (reply.outcome === 'accepted') {
     const waitUntil = (work: Promise<void>) => c.executionCtx.waitUntil(work)
     await announcer.announce(message, { queue: c.env.BATCHES, now: Date.now, waitUntil })
   }
-  const counts = { datapoints: figures.datapoints, rejected: figures.rejected.length }
-  log('info', 'ingest', { tenant_id, batch_id: batchId, status: outcome, ...counts })
   return message.r2_key
 }

@@ -25,13 +25,14 @@ async function addMetric(device: string, metric: string, lastSeen: number): Prom
 }
 
 /** Scores of the windows that end at `now`, oldest first. */
-function addScores(metric: string, scores: number[], state = 'ready') {
+function addScores(metric: string, scores: number[], state = 'ready', deviations: number[] = []) {
   const rows = scores.map((score, i) => {
     const end = now - (scores.length - 1 - i) * WINDOW_MS
     return sql`insert into anomaly_scores
-        (tenant_id, metric_id, window_start, window_end, score, onset_score, state, reasons, scored_at)
+        (tenant_id, metric_id, window_start, window_end, score, onset_score, state, reasons, expected_low,
+          expected_high, deviation, scored_at)
       values (${owner.id}, ${ids[metric]}, ${new Date(end - WINDOW_MS)}, ${new Date(end)}, ${score}, 0, ${state},
-        ${JSON.stringify([`scored ${score}`])}, now())`
+        ${JSON.stringify([`scored ${score}`])}, 8, 12, ${deviations[i] ?? null}, now())`
   })
   return sql.transaction(rows)
 }
@@ -43,7 +44,7 @@ beforeAll(async () => {
   await addMetric('Pump-7', 'flow_%', now)
   await addMetric('pump-70', 'temperature', now - 7_200_000)
   await addMetric('fan_1', 'Temperature', now - 3_600_000)
-  await addScores('Pump-7/temperature', [0, 1.5, 2.5, 0.2, 1.1])
+  await addScores('Pump-7/temperature', [0, 1.5, 2.5, 0.2, 1.1], 'ready', [0, 3, -4, 0, 6])
   await addScores('pump-70/temperature', [9, 0, 0], 'learning')
   await addScores('fan_1/Temperature', [0.9, 3, 3])
 })
@@ -176,6 +177,12 @@ describe('POST /v1/alert-rules/preview', () => {
       { alerts: 2, metrics: 2 },
     ],
     [{ threshold: 4 }, { windows: 8, alerts: 0, metrics: 0, latest: [] }],
+    // What is not known to deviate, counts: the fan's scores are of before deviations were stored.
+    [{ direction: 'above' }, { alerts: 3, metrics: 2 }],
+    [{ direction: 'below' }, { alerts: 2, metrics: 2 }],
+    [{ min_deviation: 5 }, { alerts: 2, metrics: 2 }],
+    [{ min_deviation_relative: 0.35 }, { alerts: 3, metrics: 2 }],
+    [{ min_deviation_relative: 0.7 }, { alerts: 1, metrics: 1 }],
   ])('counts over all metrics, but nothing that was learning: %j', async (rule, expected) => {
     expect(await preview(rule)).toMatchObject(expected)
   })
