@@ -3,11 +3,11 @@
 // of its own.
 import type pg from 'pg'
 import { openPool } from '../../ml-service/database.ts'
+import { seedWindows } from '../../ml-service/testing/seed-windows.ts'
 import { rounded } from '../statistics.ts'
 import { type BenchEnvironment, withPostgres } from '../with-postgres.ts'
 import { bareScores } from './bare-scores.ts'
 import { type MeasuredRun, measuredRun } from './measured-run.ts'
-import { seedWindows } from './seed-windows.ts'
 
 const [FEW, MANY] = [100, 10_000]
 const WINDOWS = 288
