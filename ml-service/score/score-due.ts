@@ -57,13 +57,20 @@ async function drain(deps: ScoreDueDeps, stopped: () => boolean): Promise<void> 
     const started = deps.now()
     try {
       const result = await inTransaction(deps.pool, OPERATOR, async (db) => {
-        claimed = await claimDue(db, [...deps.except], limit)
+        // Of this process's other drain a failure may have become known while Postgres looked.
+        claimed = (await claimDue(db, [...deps.except], limit)).filter(
+          ({ metricId }) => !deps.except.has(metricId),
+        )
         const [first] = claimed
         if (first === undefined) return undefined
         await become(db, first)
         const ids = claimed.map(({ metricId }) => metricId)
         const series = await nameMetrics(db, first.tenantId, ids)
-        return scoreChunk(db, { store: deps.store, now: deps.now() }, series, { oneRound: true })
+        const scored = await scoreChunk(db, { store: deps.store, now: deps.now() }, series, {
+          oneRound: true,
+        })
+        for (const failure of scored.failures) fail(deps, failure) // while nobody else can claim the metric
+        return scored
       })
       if (result === undefined) return
       deps.onChunk?.(deps.now() - started)
@@ -105,8 +112,7 @@ function fail({ except }: ScoreDueDeps, error: MetricError): void {
   })
 }
 
-function report(deps: ScoreDueDeps, { metrics, failures }: ChunkResult): void {
-  for (const failure of failures) fail(deps, failure)
+function report(deps: ScoreDueDeps, { metrics }: ChunkResult): void {
   const total = { metrics: metrics.length, scored: 0, rescored: 0, anomalous: 0, opened: 0, resolved: 0 }
   for (const { summary, finished } of metrics) {
     addTo(total, summary)
