@@ -11,7 +11,7 @@ import {
 import { log, messageOf } from '../log.ts'
 import { MetricError } from '../metric-error.ts'
 import type { ArtefactStore } from '../train/artefact-store.ts'
-import { claimDue, countDue, type MetricKey, nameMetrics } from './due-sql.ts'
+import { claimDue, countDue, type DueMetric, type MetricKey, nameMetrics } from './due-sql.ts'
 import { type ChunkResult, type ScoreSummary, scoreChunk } from './score-chunk.ts'
 
 /** One computes while another waits for Postgres. */
@@ -53,7 +53,7 @@ export async function dueElsewhere({ pool, except }: ScoreDueDeps): Promise<numb
 async function drain(deps: ScoreDueDeps, stopped: () => boolean): Promise<void> {
   let limit = CHUNK_METRICS
   for (let conflicts = 0; !stopped(); ) {
-    let claimed: MetricKey[] = []
+    let claimed: DueMetric[] = []
     const started = deps.now()
     try {
       const result = await inTransaction(deps.pool, OPERATOR, async (db) => {
@@ -68,6 +68,7 @@ async function drain(deps: ScoreDueDeps, stopped: () => boolean): Promise<void> 
         const series = await nameMetrics(db, first.tenantId, ids)
         const scored = await scoreChunk(db, { store: deps.store, now: deps.now() }, series, {
           oneRound: true,
+          changedFrom: new Map(claimed.map(({ metricId, changedFrom }) => [metricId, changedFrom])),
         })
         for (const failure of scored.failures) fail(deps, failure) // while nobody else can claim the metric
         return scored
