@@ -27,7 +27,7 @@ export class MlLogs extends Construct {
 
   #fromBacklog(field: string, statistic: 'Maximum' | 'Sum'): Metric {
     const filter = this.group.addMetricFilter(field, {
-      filterPattern: FilterPattern.stringValue('$.message', '=', 'backlog'),
+      filterPattern: FilterPattern.stringValue('$.event', '=', 'backlog'),
       metricNamespace: NAMESPACE,
       metricName: field,
       metricValue: `$.${field}`,

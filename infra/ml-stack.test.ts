@@ -180,7 +180,7 @@ test('the metrics come from the line that `serve` logs once a minute', () => {
     '$.delivery_seconds',
     '$.scoring_seconds',
   ])
-  for (const { FilterPattern } of filters) expect(FilterPattern).toBe('{ $.message = "backlog" }')
+  for (const { FilterPattern } of filters) expect(FilterPattern).toBe('{ $.event = "backlog" }')
 })
 
 test('every alarm tells somebody and names a heading that the runbook has', () => {

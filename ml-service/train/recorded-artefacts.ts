@@ -125,8 +125,8 @@ async function readArtefact(
   const about = { tenant_id: tenantId, metric_id: metricId, path: model.path }
   const text = await store.read(model.path) // a store that does not answer is no damage
   if (text === undefined || sha256Of(text) !== model.sha256) {
-    const problem = text === undefined ? 'is missing' : 'does not match its checksum'
-    log('error', `a model artefact ${problem}; scoring walks from an older one`, about)
+    const problem = text === undefined ? 'missing' : 'other than its checksum'
+    log('error', 'artefact_unusable', { ...about, reason: problem })
     return undefined
   }
   refuseNewer(model, text)
@@ -137,10 +137,7 @@ async function readArtefact(
     return artefact
   } catch (error) {
     const cause = messageOf(error)
-    log('error', 'a model artefact cannot be read; scoring walks from an older one', {
-      ...about,
-      error: cause,
-    })
+    log('error', 'artefact_unusable', { ...about, error: cause })
   }
   return undefined
 }
