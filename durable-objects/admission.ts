@@ -24,6 +24,8 @@ export interface AdmitRequest {
   /** Whether this request wrote the archive object or found it there. */
   archived: 'stored' | 'found'
   receivedAt: number
+  /** W3C trace-id of the request, 16 bytes. */
+  traceId: ArrayBuffer
   /** On the wire. */
   bytes: number
   columns: Columns
@@ -169,11 +171,12 @@ function write(
   grounds: Grounds,
 ): number {
   const { receivedAt, datapoints, series, rejected } = figures
-  const { sha256, batchId } = request
+  const { sha256, batchId, traceId } = request
   const next_send_at = grounds.now + grounds.resendAfterMs
   const received_at = receivedAt
   const stored = rejected.length === 0 ? null : rejected.buffer
-  db.addBatch(id, { sha256, received_at, datapoints, series, rejected: stored, next_send_at })
+  const told = { rejected: stored, next_send_at, trace_id: traceId }
+  db.addBatch(id, { sha256, received_at, datapoints, series, ...told })
   const entry = manifestEntry({ batchId, sha256, receivedAt, columns })
   const pieces = splitBytes(encodeColumns(columns))
   pieces.forEach((bytes, i) => {

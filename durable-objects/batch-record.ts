@@ -8,11 +8,14 @@ export interface Verdict extends BatchFigures {
   sha256: string
   /** Set once Postgres has the batch: another message about it is old news. */
   persistedAt: number | null
+  /** W3C trace-id of the request that brought it; null once Postgres has it, and of batches of before. */
+  traceId: string | null
 }
 
 export function verdictOf(batchId: string, row: BatchRow): Verdict {
   const sha256 = Buffer.from(row.sha256).toString('hex')
-  return { batchId, ...figuresOf(row), sha256, persistedAt: row.persisted_at }
+  const traceId = row.trace_id && Buffer.from(row.trace_id).toString('hex')
+  return { batchId, ...figuresOf(row), sha256, persistedAt: row.persisted_at, traceId }
 }
 
 /** A batch as its sender may ask for it. */

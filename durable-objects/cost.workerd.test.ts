@@ -155,6 +155,7 @@ describe('one shard with 50,000 series', () => {
       archived: 'stored' as const,
       receivedAt: Date.now(),
       bytes: 1,
+      traceId: new ArrayBuffer(16),
       rejected: new Uint32Array(),
       columns: {
         series: Array.from({ length: SERIES_A_BATCH }, (_, i) => ({

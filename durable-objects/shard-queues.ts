@@ -1,3 +1,5 @@
+import { log } from './log.ts'
+
 /** A queue takes this many messages in one call. */
 const MAX_MESSAGES = 100
 
@@ -19,9 +21,7 @@ export function shardQueues(
     sendBatches: async (batchIds) => {
       const bodies = batchIds.map((batch_id) => ({ tenant_id, batch_id, r2_key: archiveKey(batch_id) }))
       await sendAll(env.BATCHES, bodies)
-      console.warn(
-        JSON.stringify({ level: 'warn', event: 'batches_sent_again', ...owner, count: batchIds.length }),
-      )
+      log('warn', 'batches_sent_again', { ...owner, count: batchIds.length })
     },
     sendFlushes: (flushIds) =>
       sendAll(

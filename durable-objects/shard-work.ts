@@ -1,6 +1,8 @@
+import type { EventName } from '../telemetry/log-line.ts'
 import { measure } from '../telemetry/metric-point.ts'
 import { flushWindows } from './flush.ts'
 import { forgetBatches } from './forget-batches.ts'
+import { errorFields, log } from './log.ts'
 import { writeManifests } from './manifest.ts'
 import { nextAlarm } from './next-alarm.ts'
 import { drainOutbox, type Retry, returnBatch, returnFlush } from './outbox.ts'
@@ -179,7 +181,7 @@ export class ShardWork {
     try {
       await work()
     } catch (error) {
-      this.#logError(`${step}_failed`, error)
+      this.#logError('shard_work_failed', error, step)
       if (step === 'flush') this.#state.lastFlushAt = Date.now()
       if (step === 'sweep')
         this.#state.sweep = { ...this.#state.sweep, nextSweepAt: Date.now() + RETRY_AFTER_MS }
@@ -195,8 +197,8 @@ export class ShardWork {
     return this.#state.windows.series.values()
   }
 
-  #logError(event: string, error: unknown): void {
-    console.error(JSON.stringify({ level: 'error', event, ...this.#deps.owner, error: String(error) }))
+  #logError(event: EventName, error: unknown, work?: string): void {
+    log('error', event, { ...this.#deps.owner, ...(work && { work }), ...errorFields(error) })
   }
 }
 

@@ -2,6 +2,7 @@ import { DurableObject } from 'cloudflare:workers'
 import { connect } from './connect-database.ts'
 import { type Deletion, deletionStep, newDeletion, parseDeletion } from './delete-tenant.ts'
 import { deleteTenantRows } from './delete-tenant-rows.ts'
+import { errorFields, log } from './log.ts'
 import { migrateStorage } from './migrate-storage.ts'
 import { fullBucket, parseBucket, type RateLimit, takeTokens } from './rate-limit.ts'
 import { readSeries, registerSeries } from './series-registry.ts'
@@ -219,9 +220,7 @@ export class TenantControl extends DurableObject<Env> {
       this.#db.setDeletion(JSON.stringify(next))
       await this.ctx.storage.setAlarm(Date.now())
     } catch (error) {
-      console.error(
-        JSON.stringify({ event: 'control_alarm_failed', tenant_id: this.#tenantId, error: String(error) }),
-      )
+      log('error', 'control_work_failed', { tenant_id: this.#tenantId, ...errorFields(error) })
       await this.ctx.storage.setAlarm(Date.now() + RETRY_AFTER_MS)
     }
   }

@@ -60,6 +60,8 @@ export const SHARD_SCHEMA = [
      attempts integer not null default 0,
      bytes blob not null
    );`,
+  // Kept until Postgres has the batch; null also for batches of before.
+  'alter table batches add column trace_id blob;',
 ]
 
 export type BatchRow = {
@@ -71,6 +73,7 @@ export type BatchRow = {
   persisted_at: number | null
   error: string | null
   next_send_at: number | null
+  trace_id: ArrayBuffer | null
 }
 
 /** `entry` is the batch's line in the manifest, on the last of its pieces. */
@@ -97,13 +100,15 @@ export function shardStatements(sql: SqlStorage) {
     batch: (id: ArrayBuffer) => first(sql.exec<BatchRow>('select * from batches where id = ?', id)),
     addBatch: (id: ArrayBuffer, row: Omit<BatchRow, 'persisted_at' | 'error'>) =>
       sql.exec(
-        `insert into batches (id, sha256, received_at, datapoints, series, rejected, next_send_at)
-         values (?, ?, ?, ?, ?, ?, ?)`,
+        `insert into batches (id, sha256, received_at, datapoints, series, rejected, next_send_at, trace_id)
+         values (?, ?, ?, ?, ?, ?, ?, ?)`,
         ...[id, row.sha256, row.received_at, row.datapoints, row.series, row.rejected, row.next_send_at],
+        row.trace_id,
       ),
     setPersisted: (id: ArrayBuffer, at: number) =>
       sql.exec(
-        'update batches set persisted_at = ?, error = null, next_send_at = null where id = ? and persisted_at is null',
+        `update batches set persisted_at = ?, error = null, next_send_at = null, trace_id = null
+         where id = ? and persisted_at is null`,
         ...[at, id],
       ),
     /** Why it could not be stored so far; it is still tried. */

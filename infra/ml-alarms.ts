@@ -21,11 +21,15 @@ export interface MlAlarmsProps {
   crashed: Queue
 }
 
+/** The retention makes 14, every day. */
+const LEAST_DAYS_AHEAD = 7
+
 interface Watch {
   /** A heading of docs/runbook.md. */
   runbook: string
   metric: Metric
-  above: number
+  above?: number
+  below?: number
   /** Of five minutes. */
   periods: number
   /** Silence of a service that should speak is a reason, too. */
@@ -42,8 +46,7 @@ export class MlAlarms extends Construct {
       const alarm = new Alarm(this, name, {
         alarmDescription: `docs/runbook.md, "${watch.runbook}"`,
         metric: watch.metric,
-        threshold: watch.above,
-        comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
+        ...thresholdOf(watch),
         evaluationPeriods: watch.periods,
         treatMissingData: watch.missing,
       })
@@ -75,6 +78,13 @@ export class MlAlarms extends Construct {
   }
 }
 
+function thresholdOf({ above, below }: Watch) {
+  const { GREATER_THAN_THRESHOLD, LESS_THAN_THRESHOLD } = ComparisonOperator
+  return below === undefined
+    ? { threshold: above ?? 0, comparisonOperator: GREATER_THAN_THRESHOLD }
+    : { threshold: below, comparisonOperator: LESS_THAN_THRESHOLD }
+}
+
 function watches({ settings, logs, notStarted, crashed }: MlAlarmsProps): Record<string, Watch> {
   const period = Duration.minutes(5)
   const spoken = settings.serviceTasksMin > 0 ? TreatMissingData.BREACHING : TreatMissingData.NOT_BREACHING
@@ -91,6 +101,14 @@ function watches({ settings, logs, notStarted, crashed }: MlAlarmsProps): Record
     DeliveriesFailed: {
       ...{ runbook: 'Deliveries fail for good', metric: logs.deliveriesFailed.with({ period }) },
       ...{ above: 0, ...calm },
+    },
+    DefaultFilled: {
+      ...{ runbook: 'Datapoints lie in the default partition', metric: logs.defaultRows.with({ period }) },
+      ...{ above: 0, periods: 3, missing: TreatMissingData.NOT_BREACHING },
+    },
+    DaysEnding: {
+      ...{ runbook: 'Days to come run out', metric: logs.daysAhead.with({ period }) },
+      ...{ below: LEAST_DAYS_AHEAD, periods: 3, missing: TreatMissingData.NOT_BREACHING },
     },
     NotStarted: {
       ...{ runbook: 'A schedule did not start its task' },

@@ -16,6 +16,9 @@ export class MlLogs extends Construct {
   readonly deliveryAge: Metric
   /** Deliveries given up since the last line. */
   readonly deliveriesFailed: Metric
+  /** Datapoints whose day had no partition, and days to come that have one. */
+  readonly defaultRows: Metric
+  readonly daysAhead: Metric
 
   constructor(scope: Construct, id: string, days: number) {
     super(scope, id)
@@ -23,11 +26,13 @@ export class MlLogs extends Construct {
     this.scoringAge = this.#fromBacklog('scoring_seconds', 'Maximum')
     this.deliveryAge = this.#fromBacklog('delivery_seconds', 'Maximum')
     this.deliveriesFailed = this.#fromBacklog('deliveries_failed', 'Sum')
+    this.defaultRows = this.#fromBacklog('default_partition_rows', 'Maximum')
+    this.daysAhead = this.#fromBacklog('partition_days_ahead', 'Minimum')
   }
 
-  #fromBacklog(field: string, statistic: 'Maximum' | 'Sum'): Metric {
+  #fromBacklog(field: string, statistic: 'Maximum' | 'Minimum' | 'Sum'): Metric {
     const filter = this.group.addMetricFilter(field, {
-      filterPattern: FilterPattern.stringValue('$.message', '=', 'backlog'),
+      filterPattern: FilterPattern.stringValue('$.event', '=', 'backlog'),
       metricNamespace: NAMESPACE,
       metricName: field,
       metricValue: `$.${field}`,

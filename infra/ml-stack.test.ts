@@ -176,11 +176,13 @@ test('as due work gets older, more tasks of the service share it, up to the most
 test('the metrics come from the line that `serve` logs once a minute', () => {
   const filters = every('AWS::Logs::MetricFilter')
   expect(filters.map(({ MetricTransformations: [{ MetricValue }] }) => MetricValue).sort()).toEqual([
+    '$.default_partition_rows',
     '$.deliveries_failed',
     '$.delivery_seconds',
+    '$.partition_days_ahead',
     '$.scoring_seconds',
   ])
-  for (const { FilterPattern } of filters) expect(FilterPattern).toBe('{ $.message = "backlog" }')
+  for (const { FilterPattern } of filters) expect(FilterPattern).toBe('{ $.event = "backlog" }')
 })
 
 test('every alarm tells somebody and names a heading that the runbook has', () => {
@@ -189,13 +191,31 @@ test('every alarm tells somebody and names a heading that the runbook has', () =
     AlarmDescription.startsWith('docs/runbook.md'),
   )
   const named = own.map(({ AlarmDescription }) => AlarmDescription.match(/"(.+)"/)[1])
-  expect(named).toHaveLength(5)
+  expect(named).toHaveLength(7)
   for (const heading of named) expect(runbook).toMatch(new RegExp(`^### ${heading}$`, 'm'))
   for (const { AlarmActions, OKActions } of own) {
     expect(AlarmActions).toEqual([{ Ref: expect.stringMatching(/^AlarmsTopic/) }])
     expect(OKActions).toEqual(AlarmActions)
   }
 })
+
+test.each([
+  [
+    'any datapoint lies in the default partition',
+    'default_partition_rows',
+    'GreaterThanThreshold',
+    0,
+    'Maximum',
+  ],
+  ['fewer than seven days to come are made', 'partition_days_ahead', 'LessThanThreshold', 7, 'Minimum'],
+])(
+  'an alarm rings when for a quarter of an hour %s',
+  (_, MetricName, ComparisonOperator, Threshold, Statistic) => {
+    template.hasResourceProperties('AWS::CloudWatch::Alarm', {
+      ...{ MetricName, ComparisonOperator, Threshold, Statistic, Period: 300, EvaluationPeriods: 3 },
+    })
+  },
+)
 
 test('a service that falls silent is an alarm, unless none is meant to run', () => {
   const missing = (of: Template) =>

@@ -84,6 +84,7 @@ export const batches = pgTable('batches', {
   receivedAt: instant('received_at'),
   persistedAt: instant('persisted_at'),
   error: text('error'),
+  traceId: uuid('trace_id'),
 })
 
 export const datapoints = pgTable('datapoints', {
@@ -219,6 +220,7 @@ export const alertEvents = pgTable('alert_events', {
   announced: boolean('announced').notNull().default(true),
   acknowledgedAt: instant('acknowledged_at'),
   acknowledgementNote: text('acknowledgement_note'),
+  traceId: uuid('trace_id'),
 })
 
 export const alertCursors = pgTable('alert_cursors', {
@@ -273,4 +275,5 @@ export const webhookDeliveries = pgTable('webhook_deliveries', {
   alertId: uuid('alert_id'),
   sequence: integer('sequence'),
   claimedUntil: instant('claimed_until'),
+  traceId: uuid('trace_id'),
 })

@@ -45,7 +45,7 @@ export async function main(args: string[], variables: Record<string, string | un
     }
   } catch (error) {
     if (!(error instanceof UsageError)) {
-      log('error', 'the command failed', { error: messageOf(error) })
+      log('error', 'command_failed', { error: messageOf(error) })
       return 1
     }
     process.stderr.write(`${error.message}\n`)

@@ -7,6 +7,7 @@ const present = (variables: Record<string, string | undefined>) =>
   Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined && value !== ''))
 
 const NOT_A_PORT = 'must be a port number'
+const NOT_A_SHARE = 'must be a number from 0 to 1'
 const NOT_A_BUCKET = 'must be s3:// and the name of a bucket'
 
 const environmentSchema = v.object({
@@ -15,6 +16,11 @@ const environmentSchema = v.object({
   WEBHOOK_SECRET_KEY: v.optional(v.string()),
   WEBHOOK_SECRET_KEY_PREVIOUS: v.optional(v.string()),
   WEBHOOK_ALLOW_PRIVATE: v.optional(v.picklist(['0', '1'], 'must be 1 or unset'), '0'),
+  LOG_SAMPLE_RATE: v.pipe(
+    v.optional(v.pipe(v.string(), v.regex(/^\d*\.?\d+$/, NOT_A_SHARE)), '1'),
+    v.transform(Number),
+    v.maxValue(1, NOT_A_SHARE),
+  ),
   ARCHIVE: v.optional(v.pipe(v.string(), v.regex(/^s3:\/\/[^/]+/, NOT_A_BUCKET))),
   S3_ENDPOINT: v.optional(v.pipe(v.string(), v.url('must be an http:// or https:// address'))),
   S3_ACCESS_KEY_ID: v.optional(v.string()),
@@ -34,6 +40,8 @@ export interface Environment {
   webhookSecretKeys: () => [string, ...string[]]
   archive: () => S3Place
   webhookAllowPrivate: boolean
+  /** Share of successes that are logged, where there are many. */
+  logSampleRate: number
   port: number
 }
 
@@ -68,6 +76,7 @@ export function parseEnvironment(variables: Record<string, string | undefined>):
     },
     webhookSecretKeys: () => [webhookSecretKey(), ...(previousKey === undefined ? [] : [previousKey])],
     webhookAllowPrivate: values.WEBHOOK_ALLOW_PRIVATE === '1',
+    logSampleRate: values.LOG_SAMPLE_RATE,
     port: values.PORT,
   }
 }

@@ -9,6 +9,7 @@ import { markDue } from '../telemetry/batch-statements.ts'
 import { batchTransactions } from '../telemetry/batch-transactions.ts'
 import { groupBySeries } from '../telemetry/columns.ts'
 import * as alerts from './alerts/alerts-sql.ts'
+import * as traces from './alerts/trace-sql.ts'
 import { type Database, inTransaction, type Scope } from './database.ts'
 import * as windows from './features/windows-sql.ts'
 import { findSeries, listSeries } from './metric-lookup.ts'
@@ -47,7 +48,7 @@ const window = { windowStart: NOW, count: 1, mean: 1, m2: 0, min: 1, max: 1, fir
 const superseding = { ...window, median: 1, mad: 0, sketch: new Uint8Array(), superseded: 1 }
 const event = {
   ...{ state: 'open' as const, openedAt: NOW, resolvedAt: null, dataMissingSince: null, reasons: [] },
-  ...{ acknowledgedAt: null, acknowledgementNote: null, announced: true },
+  ...{ acknowledgedAt: null, acknowledgementNote: null, announced: true, traceId: null },
 }
 const cursor = {
   lastWindowEnd: NOW,
@@ -98,6 +99,7 @@ const CALLS: Record<string, (db: Database) => Promise<unknown>> = {
         threshold: 1,
       },
     }),
+  selectTraceId: (db) => traces.selectTraceId(db, metric(), ALL),
   updateDataMissing: (db) => alerts.updateDataMissing(db, metric(), NOW + 99 * DAY_MS),
   resolveEvent: (db) => alerts.resolveEvent(db, rows.tenantId, rows.eventId, NOW),
   selectParts: (db) => windows.selectParts(db, { ...metric(), ...ALL }, 9),

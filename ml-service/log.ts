@@ -1,11 +1,8 @@
+import { type EventName, type LogFields, type LogLine, logLine } from '../telemetry/log-line.ts'
+
 /** One JSON line on stderr; results go to stdout. Carries `tenant_id` wherever there is one. */
-export function log(
-  level: 'info' | 'warn' | 'error',
-  message: string,
-  fields: Record<string, unknown> = {},
-): void {
-  const line = { level, time: new Date().toISOString(), service: 'ml', message, ...fields }
-  process.stderr.write(`${JSON.stringify(line)}\n`)
+export function log(level: LogLine['level'], event: EventName, fields: LogFields = {}): void {
+  process.stderr.write(`${logLine({ now: Date.now(), level, service: 'ml', event }, fields)}\n`)
 }
 
 /** What went wrong, in one line without a stack. */

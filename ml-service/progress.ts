@@ -22,7 +22,7 @@ export function progress(
       done += 1
       if (stream.isTTY) show()
       else if (done % LOG_EVERY === 0)
-        log('info', verb, { [unit]: done, ...(total === undefined ? {} : { total }) })
+        log('info', 'progress', { work: verb, unit, done, ...(total === undefined ? {} : { total }) })
     },
     end: () => {
       if (stream.isTTY && done > 0) stream.write('\n')

@@ -12,6 +12,8 @@ export interface LoadedBatch {
   receivedAt: number
   rejected: number
   columns: Columns
+  /** W3C trace-id of the request that brought it, where it is known. */
+  traceId?: string | null
 }
 
 /**

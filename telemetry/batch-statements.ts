@@ -181,14 +181,16 @@ function markWindows(condition: string, ...[tenantId, batchIds, metricIds, windo
 
 export function insertBatches(tenantId: string, batches: LoadedBatch[], persistedAt: number): Statement {
   return {
-    text: `insert into batches (tenant_id, batch_id, r2_key, status, datapoints, rejected, received_at, persisted_at)
+    text: `insert into batches (tenant_id, batch_id, r2_key, status, datapoints, rejected, received_at, persisted_at,
+       trace_id)
      select $1, b.batch_id, b.r2_key, 'persisted', b.datapoints, b.rejected, ${TO_INSTANT('b.received')},
-       ${TO_INSTANT('$2::int8')}
-     from unnest($3::text[], $4::text[], $5::int4[], $6::int4[], $7::int8[])
-       as b (batch_id, r2_key, datapoints, rejected, received) order by b.batch_id
+       ${TO_INSTANT('$2::int8')}, b.trace
+     from unnest($3::text[], $4::text[], $5::int4[], $6::int4[], $7::int8[], $8::uuid[])
+       as b (batch_id, r2_key, datapoints, rejected, received, trace) order by b.batch_id
      on conflict (tenant_id, batch_id) do update
        set status = excluded.status, datapoints = excluded.datapoints, rejected = excluded.rejected,
-         received_at = excluded.received_at, persisted_at = excluded.persisted_at, error = null
+         received_at = excluded.received_at, persisted_at = excluded.persisted_at, error = null,
+         trace_id = excluded.trace_id
      where batches.status = 'failed'`,
     values: [
       tenantId,
@@ -198,6 +200,7 @@ export function insertBatches(tenantId: string, batches: LoadedBatch[], persiste
       batches.map(({ columns }) => columns.ts.length),
       batches.map(({ rejected }) => rejected),
       batches.map(({ receivedAt }) => receivedAt),
+      batches.map(({ traceId }) => traceId ?? null),
     ],
   }
 }

@@ -22,6 +22,7 @@ import { devicesRoute } from './query/devices-route.ts'
 import { metricsRoute } from './query/metrics-route.ts'
 import { statusRoute } from './query/status-route.ts'
 import { usageRoute } from './query/usage-route.ts'
+import { traceRequest } from './trace-request.ts'
 import { discardUnread } from './unread-body.ts'
 import { requestDeadline } from './within-deadline.ts'
 
@@ -61,6 +62,7 @@ function matches(route: string, address: string): boolean {
 }
 
 app.use(answerHeaders)
+app.use(traceRequest)
 app.use('/v1/*', crossOrigin)
 app.use(discardUnread)
 app.use(requestDeadline)

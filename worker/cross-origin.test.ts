@@ -39,7 +39,7 @@ describe('CORS', () => {
   it('shows a page the refusals too, and when to come again', async () => {
     const answer = await ask('https://board.example', '/v1/devices')
     expect([answer.status, allowed(answer)]).toEqual([401, 'https://board.example'])
-    expect(answer.headers.get('access-control-expose-headers')).toBe('Retry-After')
+    expect(answer.headers.get('access-control-expose-headers')).toBe('Retry-After,Traceparent')
   })
 
   it('keeps administration from every page', async () => {

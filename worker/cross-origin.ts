@@ -8,8 +8,8 @@ const PREFLIGHT_SECONDS = 7200
 const allow = cors({
   origin: (origin) => origin,
   allowMethods: ['GET', 'POST', 'PATCH', 'DELETE'],
-  allowHeaders: ['X-API-Key', 'Authorization', 'Content-Type'],
-  exposeHeaders: ['Retry-After'],
+  allowHeaders: ['X-API-Key', 'Authorization', 'Content-Type', 'Traceparent'],
+  exposeHeaders: ['Retry-After', 'Traceparent'],
   maxAge: PREFLIGHT_SECONDS,
 })
 

@@ -1,9 +1,10 @@
 import type { Context } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import * as v from 'valibot'
+import { errorFields, log } from '../durable-objects/log.ts'
 import type { Fault } from '../telemetry/batch-refusal.ts'
 import { REJECTION_CODES } from '../telemetry/rejection.ts'
-import { errorFields, log } from './log.ts'
+import type { AppEnv } from './app-env.ts'
 import { component, told } from './openapi/fields.ts'
 
 /** Status and title of each stable error code. */
@@ -104,15 +105,16 @@ export const unavailable = (cause?: unknown) =>
   )
 
 /** What is answered to an error that nothing has caught; what nobody foresaw is logged and not told. */
-export function toProblem(c: Context, error: Error): Problem {
+export function toProblem(c: Context<AppEnv>, error: Error): Problem {
   if (!(error instanceof Problem)) {
-    log('error', 'internal_error', { path: c.req.path, ...errorFields(error) })
+    log('error', 'internal_error', { ...about(c), ...errorFields(error) })
     return new Problem('internal_error', 'Something is wrong on our side; it has been logged.')
   }
-  if (error.code === 'unavailable')
-    log('warn', 'unavailable', { path: c.req.path, ...errorFields(error.cause) })
+  if (error.code === 'unavailable') log('warn', 'unavailable', { ...about(c), ...errorFields(error.cause) })
   return error
 }
+
+const about = (c: Context<AppEnv>) => ({ path: c.req.path, trace_id: c.get('traceId') })
 
 /** The status of a problem's answer, whose `Retry-After` it sets where there is to be one. */
 export function statusOf(c: Context, { code, retryAfterSeconds }: Problem): ContentfulStatusCode {

@@ -80,7 +80,7 @@ export function ingestOnce(
   if (last === 'judge') return columns
   const request: AdmitRequest = {
     ...{ keyHash: KEY_HASH, batchId, sha256: new Uint8Array(sha256).buffer, archived: 'stored', receivedAt },
-    ...{ bytes: plain.length, columns, rejected },
+    ...{ bytes: plain.length, columns, rejected, traceId: new ArrayBuffer(16) },
   }
   const unknown = unknownSeries(db, shard, request, receivedAt)
   const grounds: Grounds = {

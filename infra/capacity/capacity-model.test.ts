@@ -5,6 +5,7 @@ import { simulateScoring } from './simulate-scoring.ts'
 /** 1,000 devices of 5 metrics, one datapoint in 10 s each. */
 const load: Load = {
   ...{ devices: 1_000, metricsADevice: 5, rate: 0.1, batch: 100, wireBytes: 8, retentionDays: 30, shards: 1 },
+  logSampleRate: 1,
 }
 
 describe('the model', () => {
@@ -21,6 +22,9 @@ describe('the model', () => {
     const quantities = quantitiesOf(load)
     expect(quantities.rowsWritten).toBe(5 * 7.5 * 2_592_000)
     expect(quantities.archiveWrites).toBe(5 * 2_592_000)
+    expect(quantities.logLines).toBeCloseTo((2 * 5 + 1 / 15) * 2_592_000, 3)
+    expect(quantitiesOf({ ...load, logSampleRate: 0.1 }).logLines).toBeCloseTo((1 + 1 / 15) * 2_592_000, 3)
+    expect(quantities.measurements).toBeGreaterThan(5 * 2_592_000)
     expect(quantities.archiveGb).toBeCloseTo(10.368, 9) // 500 × 8 B × 2,592,000 s
     expect(quantities.objectGbSeconds).toBeCloseTo(331_776, 6)
     const rows = costsOf(load).find(({ item }) => item === 'rowsWritten')

@@ -13,6 +13,8 @@ export interface Load {
   wireBytes: number
   retentionDays: number
   shards: number
+  /** LOG_SAMPLE_RATE. */
+  logSampleRate: number
 }
 
 /** A second of it, everywhere. */
@@ -31,6 +33,8 @@ const WINDOW_S = 300
 
 /** wrangler.toml: FLUSH_INTERVAL_MS, and how many messages a consumer takes at once, waiting at most a second. */
 const FLUSH_INTERVAL_S = 15
+/** durable-objects/shard-work.ts */
+const MEASURE_EVERY_S = 60
 const MESSAGES_A_CALL = { batches: 50, flushes: 10 }
 /** A flush holds about so many bytes, a window in it its numbers, its name and its values while these are few. */
 const FLUSH_BYTES = 1_000_000
@@ -69,7 +73,9 @@ export function quantitiesOf(load: Load): Record<Item, number> {
     workersPlan: 1,
     requests: month(flow.batches + flow.consumerCalls),
     cpuMs: month(edgeNs / 1e6),
-    logLines: month(2 * flow.batches + flow.flushes),
+    logLines: month(2 * flow.batches * load.logSampleRate + flow.flushes),
+    // A request, a call's transactions, a flush, a look at each outbox.
+    measurements: month(flow.batches + flow.consumerCalls + flow.flushes + load.shards / MEASURE_EVERY_S),
     // admit; verdicts and acknowledgement; reading a flush and its acknowledgement; an alarm a flush.
     objectRequests: month(flow.batches + 2 * flow.consumerCalls * load.shards + 3 * flow.flushes),
     objectGbSeconds: month(load.shards * OBJECT_GB),

@@ -12,6 +12,7 @@ const USAGE = `Usage: npm run capacity -- --devices N --rate R [options]
   --batch N        datapoints that a gateway gathers into a batch (1000)
   --wire-bytes N   of a datapoint on the wire (8, gzip)
   --retention N    days (30)
+  --log-rate N     share of successes that are logged, LOG_SAMPLE_RATE (1)
   --shards N       of the tenant; unset: as many as the batches need`
 
 const positive = v.pipe(v.string(), v.nonEmpty(), v.transform(Number), v.finite(), v.gtValue(0))
@@ -22,6 +23,7 @@ const optionsSchema = v.object({
   batch: v.optional(positive, '1000'),
   'wire-bytes': v.optional(positive, '8'),
   retention: v.optional(positive, '30'),
+  'log-rate': v.optional(v.pipe(positive, v.maxValue(1)), '1'),
   shards: v.optional(positive),
 })
 
@@ -41,6 +43,7 @@ function loadOf(args: string[]): Load {
   const load = {
     ...{ devices: given.devices, metricsADevice: given.metrics, rate: given.rate, batch: given.batch },
     ...{ wireBytes: given['wire-bytes'], retentionDays: given.retention, shards: given.shards ?? 1 },
+    logSampleRate: given['log-rate'],
   }
   if (given.shards !== undefined) return load
   const perShard = limitsOf(load).filter(({ limit }) => limit.endsWith('shard'))

@@ -1,6 +1,7 @@
 /**
  * Dollars, as published by the services in 2026, without taxes and discounts; `included` comes with the paid plan each
- * month. Cloudflare: developers.cloudflare.com/workers/platform/pricing and those of Durable Objects, Queues and R2.
+ * month. Cloudflare: developers.cloudflare.com/workers/platform/pricing and those of Durable Objects,
+ * Queues, R2 and Analytics Engine.
  * Neon: neon.com/docs/introduction/plans, plan Scale. Fargate: ARM, us-east-1.
  */
 export const PRICES = {
@@ -8,6 +9,8 @@ export const PRICES = {
   requests: { of: 'Worker requests', dollars: 0.3, per: 1e6, included: 10e6 },
   cpuMs: { of: 'Worker CPU, ms', dollars: 0.02, per: 1e6, included: 30e6 },
   logLines: { of: 'log lines', dollars: 0.6, per: 1e6, included: 20e6 },
+  // Announced; not billed so far.
+  measurements: { of: 'Analytics Engine points', dollars: 0.25, per: 1e6, included: 10e6 },
   objectRequests: { of: 'object requests', dollars: 0.15, per: 1e6, included: 1e6 },
   objectGbSeconds: { of: 'object GB-s', dollars: 12.5, per: 1e6, included: 400e3 },
   rowsWritten: { of: 'object rows written', dollars: 1, per: 1e6, included: 50e6 },

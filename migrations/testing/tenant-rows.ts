@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { versionOf } from '../../telemetry/batch-rows.ts'
 
 const WINDOW_MS = 300_000
 const start = Math.floor(Date.now() / WINDOW_MS) * WINDOW_MS - 2 * WINDOW_MS
@@ -65,9 +66,9 @@ const STATEMENTS = [
   `insert into devices (tenant_id, id, external_id, last_seen_at) values (${OF_TENANT}, {deviceId}, 'pump', now())`,
   `insert into metrics (tenant_id, id, device_id, name, unit, unit_version, unit_since, previous_unit)
    values (${OF_METRIC}, {deviceId}, 'temperature', 'F', 2, extract(epoch from now())::int8 * 1024000, 'C')`,
-  `insert into batches (tenant_id, batch_id, r2_key, status, received_at)
-   values (${OF_TENANT}, 'b', 'raw/b', 'failed', '${AT}')`,
-  `insert into datapoints (tenant_id, metric_id, ts, value, version) values (${OF_METRIC}, '${AT}', 5, 1024)`,
+  `insert into batches (tenant_id, batch_id, r2_key, status, received_at, trace_id)
+   values (${OF_TENANT}, 'b', 'raw/b', 'failed', '${AT}', gen_random_uuid())`,
+  `insert into datapoints (tenant_id, metric_id, ts, value, version) values (${OF_METRIC}, '${AT}', 5, ${versionOf(start, 'b')})`,
   `insert into window_aggregates (tenant_id, metric_id, window_start, shard, part, count, mean, m2, min, max, median, mad,
      first_ts, last_ts, sketch)
    values (${OF_METRIC}, '${AT}', 0, 1, 1, 5, 0, 5, 5, 5, 0, '${AT}', '${AT}', '')`,

@@ -33,6 +33,7 @@ export function alertMessage(event: AlertEvent, series: Series, sequence: number
     type,
     body: JSON.stringify({ type, timestamp, data }),
     order: { alertId: event.id, sequence },
+    traceId: event.traceId,
   }
 }
 

@@ -119,13 +119,15 @@ export interface AlertEvent {
   acknowledgementNote: string | null
   /** Whether receivers were to hear that it opened: who did not shall not hear that it was resolved. */
   announced: boolean
+  /** Of the batch with the newest datapoint of the window that opened it, as a uuid; null where it is not known. */
+  traceId: string | null
 }
 
 export async function insertEvent(db: Database, tenantId: string, event: AlertEvent): Promise<void> {
   await db.query(
     `insert into alert_events (tenant_id, id, rule_id, metric_id, window_end, score, threshold, reasons, state,
-       opened_at, announced)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, 'open', $9, $10) on conflict do nothing`,
+       opened_at, announced, trace_id)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, 'open', $9, $10, $11) on conflict do nothing`,
     [
       tenantId,
       event.id,
@@ -137,6 +139,7 @@ export async function insertEvent(db: Database, tenantId: string, event: AlertEv
       JSON.stringify(event.reasons),
       new Date(event.openedAt),
       event.announced,
+      event.traceId,
     ],
   )
 }
@@ -157,7 +160,7 @@ export async function resolveEvent(
        (extract(epoch from resolved_at) * 1000)::float8 as "resolvedAt",
        (extract(epoch from data_missing_since) * 1000)::float8 as "dataMissingSince",
        (extract(epoch from acknowledged_at) * 1000)::float8 as "acknowledgedAt",
-       acknowledgement_note as "acknowledgementNote", announced`,
+       acknowledgement_note as "acknowledgementNote", announced, trace_id as "traceId"`,
     [tenantId, id, new Date(resolvedAt)],
   )
   return rows[0]

@@ -14,6 +14,7 @@ import {
   updateDataMissing,
 } from './alerts-sql.ts'
 import { type AlertEffect, type AlertRule, judgeAlert } from './judge-alert.ts'
+import { selectTraceId } from './trace-sql.ts'
 
 /** A scored window and how far it lies from what was expected. */
 export interface JudgedWindow extends Verdict {
@@ -24,8 +25,17 @@ export interface JudgedWindow extends Verdict {
 export interface RuleEvaluation {
   /** Judges newly scored windows of a metric, oldest first; returns how many alerts opened and resolved. */
   judge(series: Series, windows: JudgedWindow[]): Promise<Tally>
+  /** Alerts that opened and ended so far, for the log: told once it is committed. */
+  readonly alerts: AlertChange[]
   /** Stores how far the rules came. */
   finish(): Promise<void>
+}
+
+/** What became of an alert. */
+export interface AlertChange {
+  change: 'opened' | 'resolved'
+  tenantId: string
+  event: AlertEvent
 }
 
 interface Tally {
@@ -50,6 +60,7 @@ export async function startEvaluation(
     rulesOf(series).map(({ id }) => ({ ruleId: id, metricId: series.metricId, start: scoredUntil })),
   )
   const found = keys.length > 0 ? await lockCursors(db, tenantId, keys) : []
+  const alerts: AlertChange[] = []
   const cursors = new Map(found.map((cursor) => [`${cursor.ruleId}/${cursor.metricId}`, cursor]))
 
   async function judgeOne(rule: AlertRule, series: Series, window: JudgedWindow): Promise<AlertEffect> {
@@ -59,11 +70,13 @@ export async function startEvaluation(
     if (before === undefined) return undefined // deleted meanwhile
     const { cursor, effect } = judgeAlert(before, { ...rule, metricId }, window)
     cursors.set(key, { ...cursor, ruleId: rule.id, metricId })
-    if (effect !== undefined) await carryOut(db, series, { rule, window, effect, now })
+    const event = effect && (await carryOut(db, series, { rule, window, effect, now }))
+    if (event) alerts.push({ change: effect.kind === 'open' ? 'opened' : 'resolved', tenantId, event })
     return effect
   }
 
   return {
+    alerts,
     judge: async (series, windows) => {
       const tally = { opened: 0, resolved: 0 }
       const watching = rulesOf(series)
@@ -89,18 +102,24 @@ async function carryOut(
   db: Database,
   series: Series,
   judged: { rule: AlertRule; window: JudgedWindow; effect: NonNullable<AlertEffect>; now: number },
-): Promise<void> {
+): Promise<AlertEvent | undefined> {
   const { rule, window, effect, now } = judged
   let event: AlertEvent | undefined
   if (effect.kind === 'open') {
     event = openedEvent(rule, series, window, { id: effect.eventId, now })
+    if (event.announced) event.traceId = await traceOf(db, series, window)
     await insertEvent(db, series.tenantId, event)
   } else {
     event = await resolveEvent(db, series.tenantId, effect.eventId, window.windowEnd)
   }
-  if (!event?.announced) return
-  await enqueueDeliveries(db, series.tenantId, alertMessage(event, series, effect.sequence), now)
+  if (event?.announced) {
+    await enqueueDeliveries(db, series.tenantId, alertMessage(event, series, effect.sequence), now)
+  }
+  return event
 }
+
+const traceOf = async (db: Database, series: Series, { windowStart, windowEnd }: JudgedWindow) =>
+  (await selectTraceId(db, series, { from: windowStart, to: windowEnd })) ?? null
 
 /**
  * An alert opens at the end of the window that opened it: the same however late that window was scored. When that
@@ -126,4 +145,5 @@ const openedEvent = (
   acknowledgedAt: null,
   acknowledgementNote: null,
   announced: window.windowEnd >= now - rule.maxAgeMs,
+  traceId: null,
 })

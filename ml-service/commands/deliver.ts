@@ -1,3 +1,4 @@
+import { cryptoRandom } from '../../telemetry/trace.ts'
 import { sleep } from '../serve/sleep.ts'
 import { deliverDue } from '../webhooks/deliver-due.ts'
 import { webhookPoster } from '../webhooks/webhook-poster.ts'
@@ -8,7 +9,9 @@ export const deliver: Command = async ({ environment, pool, now, print }) => {
   const webhookSecretKeys = environment.webhookSecretKeys()
   const { post, close } = webhookPoster(environment.webhookAllowPrivate)
   try {
-    const summary = await deliverDue({ pool, now, random: Math.random, sleep, webhookSecretKeys, post })
+    const { logSampleRate } = environment
+    const chance = { random: Math.random, randomBytes: cryptoRandom }
+    const summary = await deliverDue({ pool, now, sleep, ...chance, webhookSecretKeys, logSampleRate, post })
     print(`${summary.delivered} delivered, ${summary.retrying} to be retried, ${summary.failed} failed`)
   } finally {
     await close()

@@ -41,8 +41,9 @@ async function tenantOf({ pool }: CommandContext, archive: Archive, reference: s
     if (!(error instanceof UsageError) || !UUID.test(id)) throw error
     if ((await archive.list(manifestPrefix(id)).next()).done) throw error
     await insertLostTenant(scopedDatabase(pool, { tenantId: id }), id)
-    log('warn', 'the database does not know the tenant: its name is its id now, and nothing of it expires', {
+    log('warn', 'tenant_lost', {
       tenant_id: id,
+      message: 'its name is its id now, and nothing of it expires',
     })
     return id
   }
@@ -62,11 +63,7 @@ async function replayTenant(
       ...{ pool, archive, now },
       onManifest: bar.step,
       onDamaged: ({ batchId, reason }) =>
-        log('error', 'a batch is damaged and was not loaded', {
-          tenant_id: tenantId,
-          batch_id: batchId,
-          reason,
-        }),
+        log('error', 'batch_damaged', { tenant_id: tenantId, batch_id: batchId, reason }),
     },
     { ...scope, range, keepFrom: now() - (await retentionDays(db, tenantId)) * DAY_MS },
   )
@@ -102,9 +99,7 @@ async function reportOrphans(archive: Archive, tenantId: string, { names }: Repl
     const batchId = key.slice(prefix.length)
     if (names.has(batchId)) continue
     orphans += 1
-    log('warn', 'no manifest names this object; it was not loaded', {
-      ...{ tenant_id: tenantId, batch_id: batchId, r2_key: key },
-    })
+    log('warn', 'object_unnamed', { tenant_id: tenantId, batch_id: batchId, r2_key: key })
   }
   return orphans
 }

@@ -14,7 +14,7 @@ export const retention: Command = async ({ pool, now, print }) => {
   print(lineOf(summary))
   const { daysPostponed, daysMissing } = summary
   if (daysPostponed + daysMissing === 0) return 0
-  log('error', 'datapoints were in use all the time; run it again', { daysPostponed, daysMissing })
+  log('error', 'retention_blocked', { days_postponed: daysPostponed, days_missing: daysMissing })
   return 1
 }
 

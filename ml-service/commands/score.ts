@@ -1,3 +1,4 @@
+import { logAlerts } from '../alerts/log-alerts.ts'
 import { watchGaps } from '../alerts/watch-gaps.ts'
 import { inTransaction, OPERATOR, scopedDatabase } from '../database.ts'
 import { log } from '../log.ts'
@@ -31,10 +32,11 @@ export const score: Command = async (context, options) => {
   const within = options['from'] === undefined && options['to'] === undefined ? undefined : range
   const tenantId = await findTenant(pool, required(options, 'tenant'))
   const series = await findSeries(pool, tenantId, required(options, 'metric'))
-  const { summary, cleanUp } = await inTransaction(pool, series, (db) =>
+  const { summary, alerts, cleanUp } = await inTransaction(pool, series, (db) =>
     scoreSeries(db, { store, now: now() }, series, within),
   )
   await cleanUp()
+  logAlerts(alerts)
   log('info', 'scored', { tenant_id: tenantId, metric_id: series.metricId, ...summary })
   print(lineOf(`${series.device}/${series.metric}`, summary))
   return 0

@@ -29,19 +29,19 @@ afterAll(async () => {
   await scratch.drop()
 })
 
-/** Starts the service on a free port; `line` waits for the log line with a message and returns it. */
+/** Starts the service on a free port; `line` waits for the line of an event and returns it. */
 function startService(env: Record<string, string>) {
   const child = startCli(['serve'], { PORT: '0', WEBHOOK_SECRET_KEY: SECRET_KEY, ...env })
   children.push(child)
-  const lines: { message: string; port?: number; level: string }[] = []
+  const lines: { event: string; port?: number; level: string }[] = []
   const waiting = new Set<() => void>()
   createInterface({ input: child.stderr! }).on('line', (text) => {
     lines.push(JSON.parse(text))
     for (const wake of waiting) wake()
   })
-  const line = async (message: string) => {
+  const line = async (event: string) => {
     for (;;) {
-      const found = lines.find((entry) => entry.message.startsWith(message))
+      const found = lines.find((entry) => entry.event === event)
       if (found) return found
       await new Promise<void>((resolve) => waiting.add(resolve))
     }
@@ -107,7 +107,7 @@ it('keeps running while Postgres is away, and says so once', async () => {
     MODEL_DIR: tenant.modelDir,
   })
   const { port } = await service.line('serving')
-  await service.line('Postgres is away')
+  await service.line('postgres_away')
   const health = await fetch(`http://127.0.0.1:${port}/healthz`)
   expect(await health.json()).toEqual({ status: 'ok', database: 'down' })
   expect(await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()).toMatch(

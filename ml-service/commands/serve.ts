@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { DAY_MS } from '../../telemetry/retention-periods.ts'
+import { cryptoRandom } from '../../telemetry/trace.ts'
 import { watchGaps } from '../alerts/watch-gaps.ts'
 import { OPERATOR, scopedDatabase } from '../database.ts'
 import { log } from '../log.ts'
@@ -104,10 +105,12 @@ function deliveringPiece(
   signal: AbortSignal,
 ) {
   const webhookSecretKeys = environment.webhookSecretKeys()
+  const { logSampleRate } = environment
   const { post, close } = webhookPoster(environment.webhookAllowPrivate)
   return {
     piece: async () => {
-      const deps = { pool, now, random: Math.random, sleep, webhookSecretKeys, post }
+      const chance = { random: Math.random, randomBytes: cryptoRandom }
+      const deps = { pool, now, sleep, ...chance, webhookSecretKeys, logSampleRate, post }
       await deliverDue(deps, () => signal.aborted, metrics.onAttempt)
     },
     close,
@@ -125,7 +128,15 @@ function retentionPiece({ pool, now }: CommandContext, signal: AbortSignal): () 
     const started = now()
     if (started < dueAt) return
     const { deleted, ...days } = await applyRetention(pool, started, { stopped: () => signal.aborted })
-    log('info', 'retention applied', { ...deleted, ...days })
+    log('info', 'retention_applied', {
+      ...{
+        deleted,
+        days_made: days.daysMade,
+        days_emptied: days.daysEmptied,
+        days_dropped: days.daysDropped,
+      },
+      ...{ days_postponed: days.daysPostponed, days_missing: days.daysMissing },
+    })
     const tomorrow = (Math.floor(started / DAY_MS) + 1) * DAY_MS + RETENTION_AFTER_MIDNIGHT_MS
     dueAt = days.daysPostponed + days.daysMissing > 0 ? started + RETENTION_AGAIN_MS : tomorrow
   }

@@ -43,7 +43,7 @@ async function trainAll({ environment, pool, print }: CommandContext, all: Serie
     } catch (error) {
       failed += 1
       const about = { tenant_id: series.tenantId, metric_id: series.metricId }
-      log('error', 'training failed', { ...about, error: messageOf(error) })
+      log('error', 'training_failed', { ...about, error: messageOf(error) })
     }
     bar.step()
   }

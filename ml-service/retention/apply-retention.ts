@@ -91,10 +91,7 @@ async function deleteOfTenant(
   deleted.dead_letters = await repeated(run, (limit) => deleteOldLetters(db, tenant, { now, limit }))
   const gone = entriesOf(deleted).filter(([, count]) => count > 0)
   if (gone.length > 0)
-    log('info', 'deleted what is past its period', {
-      tenant_id: tenant.tenantId,
-      ...Object.fromEntries(gone),
-    })
+    log('info', 'rows_expired', { tenant_id: tenant.tenantId, deleted: Object.fromEntries(gone) })
   return deleted
 }
 

@@ -50,10 +50,10 @@ export async function clearDays({ db, tenants, now, stopped, pausesMs }: Retenti
     const date = new Date(day).toISOString().slice(0, 10)
     if (cleared === undefined) {
       done.daysPostponed += 1
-      log('warn', 'a day is in use and was not cleared; the next run tries again', { day: date })
+      log('warn', 'day_in_use', { day: date })
     } else if (cleared) {
       done[count] += 1
-      log('info', count === 'daysDropped' ? 'dropped a day' : 'emptied a day', { day: date })
+      log('info', count === 'daysDropped' ? 'day_dropped' : 'day_emptied', { day: date })
     }
   }
   for (const day of drop) await clear(day, 'daysDropped', () => dropDay(db, day, now - QUEUE_LIFE_MS))

@@ -48,8 +48,8 @@ export async function makeDays(
 }
 
 function warnOfDefault(rows: number): void {
-  const counted = rows === COUNTED_ROWS ? { rows_at_least: rows } : { rows }
-  log('warn', 'datapoints lie in the default partition: their days had no partition when they came', counted)
+  const more = rows === COUNTED_ROWS ? { message: 'at least so many' } : {}
+  log('warn', 'default_filled', { rows, ...more })
 }
 
 async function countMissing(db: Database, from: number, to: number): Promise<number> {
@@ -77,6 +77,6 @@ async function moveDefault(
     after = copy.last
   }
   const finished = await despiteLocks(() => finishDefaultMove(db, move), pausesMs)
-  if (finished === true) log('info', 'moved the datapoints of the default partition into days')
-  if (finished === undefined) log('warn', 'the default partition is in use; the next run moves its rows')
+  if (finished === true) log('info', 'default_emptied')
+  if (finished === undefined) log('warn', 'default_in_use')
 }

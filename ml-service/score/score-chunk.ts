@@ -1,6 +1,11 @@
 import { WINDOW_MS } from '../../telemetry/window.ts'
 import { deviationOf } from '../alerts/deviation.ts'
-import { type JudgedWindow, type RuleEvaluation, startEvaluation } from '../alerts/evaluate-rules.ts'
+import {
+  type AlertChange,
+  type JudgedWindow,
+  type RuleEvaluation,
+  startEvaluation,
+} from '../alerts/evaluate-rules.ts'
 import { readyAt } from '../baseline/judge-window.ts'
 import type { Database } from '../database.ts'
 import { type MetricWindows, readChunk } from '../features/read-chunk.ts'
@@ -72,6 +77,7 @@ export interface ChunkResult {
   metrics: { series: Series; summary: ScoreSummary; finished: boolean }[]
   /** Metrics that were left out, nothing of them written. */
   failures: MetricError[]
+  alerts: AlertChange[]
   /** Removes what nothing names any more: for after the commit. */
   cleanUp: () => Promise<void>
 }
@@ -108,6 +114,7 @@ export async function scoreChunk(
   return {
     metrics: chunk.runs,
     failures,
+    alerts: chunk.rules.alerts,
     cleanUp: () => removeArtefacts(deps.store, obsolete),
   }
 }

@@ -226,7 +226,7 @@ it('goes on after a metric that fails, says so in the log and by exit code 1, an
     .filter(({ level }) => level === 'error')
   expect(failures).toEqual([
     expect.objectContaining({
-      message: 'scoring failed',
+      event: 'scoring_failed',
       tenant_id: tenant.tenantId,
       metric_id: rows[0].metric_id,
     }),

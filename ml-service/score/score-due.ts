@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { logAlerts } from '../alerts/log-alerts.ts'
 import {
   become,
   inTransaction,
@@ -57,40 +58,37 @@ async function drain(deps: ScoreDueDeps, stopped: () => boolean): Promise<void> 
     const started = deps.now()
     try {
       const result = await inTransaction(deps.pool, OPERATOR, async (db) => {
-        // Of this process's other drain a failure may have become known while Postgres looked.
-        claimed = (await claimDue(db, [...deps.except], limit)).filter(
-          ({ metricId }) => !deps.except.has(metricId),
-        )
+        claimed = await claimDue(db, [...deps.except], limit)
         const [first] = claimed
         if (first === undefined) return undefined
         await become(db, first)
         const ids = claimed.map(({ metricId }) => metricId)
         const series = await nameMetrics(db, first.tenantId, ids)
-        const scored = await scoreChunk(db, { store: deps.store, now: deps.now() }, series, {
+        return scoreChunk(db, { store: deps.store, now: deps.now() }, series, {
           oneRound: true,
           changedFrom: new Map(claimed.map(({ metricId, changedFrom }) => [metricId, changedFrom])),
         })
-        for (const failure of scored.failures) fail(deps, failure) // while nobody else can claim the metric
-        return scored
       })
       if (result === undefined) return
-      deps.onChunk?.(deps.now() - started)
+      const tookMs = deps.now() - started
       await result.cleanUp()
-      report(deps, result)
+      report(deps, result, tookMs)
       limit = Math.min(CHUNK_METRICS, 2 * limit)
       conflicts = 0
     } catch (error) {
       if (isUnreachable(error) || isUnmigrated(error)) throw error
       if (isConflict(error) && conflicts < MAX_CONFLICTS) {
         conflicts += 1
-        const about = { tenant_id: claimed[0]?.tenantId, error: messageOf(error) }
-        log('warn', 'scoring gave way to another transaction and is done again', about)
+        const about = { ...aboutOf(claimed), error: messageOf(error) }
+        log('warn', 'scoring_repeated', about)
       }
       // A failure that names no metric is narrowed down.
       else if (!blame(deps, claimed, error)) limit = Math.floor(claimed.length / 2)
     }
   }
 }
+
+const aboutOf = ([first]: MetricKey[]) => (first === undefined ? {} : { tenant_id: first.tenantId })
 
 /** Whether it is clear which metric failed. */
 function blame(deps: ScoreDueDeps, claimed: MetricKey[], error: unknown): boolean {
@@ -106,21 +104,25 @@ function blame(deps: ScoreDueDeps, claimed: MetricKey[], error: unknown): boolea
 function fail({ except }: ScoreDueDeps, error: MetricError): void {
   if (except.has(error.metricId)) return
   except.add(error.metricId)
-  log('error', 'scoring failed', {
+  log('error', 'scoring_failed', {
     tenant_id: error.tenantId,
     metric_id: error.metricId,
     error: messageOf(error),
   })
 }
 
-function report(deps: ScoreDueDeps, { metrics }: ChunkResult): void {
+function report(deps: ScoreDueDeps, { metrics, failures, alerts }: ChunkResult, tookMs: number): void {
+  deps.onChunk?.(tookMs)
+  for (const failure of failures) fail(deps, failure)
+  logAlerts(alerts)
   const total = { metrics: metrics.length, scored: 0, rescored: 0, anomalous: 0, opened: 0, resolved: 0 }
   for (const { summary, finished } of metrics) {
     addTo(total, summary)
     deps.onScored(summary, finished)
   }
   const tenantId = metrics[0]?.series.tenantId
-  if (!process.stderr.isTTY) log('info', 'scored', { tenant_id: tenantId, ...total })
+  if (!process.stderr.isTTY)
+    log('info', 'scored', { ...(tenantId && { tenant_id: tenantId }), ...total, duration_ms: tookMs })
 }
 
 export function addTo(total: ScoreSummary, summary: ScoreSummary): void {

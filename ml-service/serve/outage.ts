@@ -18,18 +18,17 @@ export class Outage {
 
   /** A piece of work ended well. */
   passed(): void {
-    if (this.#away) log('info', 'Postgres answers again')
+    if (this.#away) log('info', 'postgres_back')
     this.#away = false
   }
 
   /** A piece of work failed; anything but an outage is logged every time. */
   failed(work: string, error: unknown): void {
     if (!isUnreachable(error)) {
-      log('error', `${work} failed`, { error: messageOf(error) })
+      log('error', 'work_failed', { work, error: messageOf(error) })
       return
     }
-    if (!this.#away)
-      log('warn', 'Postgres is away; trying again until it is back', { error: messageOf(error) })
+    if (!this.#away) log('warn', 'postgres_away', { error: messageOf(error) })
     this.#away = true
   }
 }

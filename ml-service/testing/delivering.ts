@@ -4,6 +4,7 @@ import { Webhook } from 'standardwebhooks'
 import { afterAll, afterEach, beforeAll, beforeEach, inject } from 'vitest'
 import { migrate } from '../../migrations/migrate.ts'
 import { scratchDatabase } from '../../migrations/scratch-database.ts'
+import { cryptoRandom } from '../../telemetry/trace.ts'
 import { sleep } from '../serve/sleep.ts'
 import { type DeliverDeps, type DeliverSummary, deliverDue } from '../webhooks/deliver-due.ts'
 import { enqueueDeliveries, type WebhookMessage } from '../webhooks/enqueue-deliveries.ts'
@@ -76,6 +77,8 @@ export function delivering() {
         pool: pool(),
         now: () => now,
         random: () => 0.5,
+        randomBytes: cryptoRandom,
+        logSampleRate: 1,
         sleep,
         webhookSecretKeys: [SECRET_KEY],
         post: (url, headers, body) =>

@@ -141,7 +141,7 @@ export async function removeArtefacts(store: ArtefactStore, paths: string[]): Pr
   try {
     await inParallel(paths, (artefactPath) => store.remove(artefactPath))
   } catch (error) {
-    log('warn', 'superfluous model artefacts could not be removed', { error: messageOf(error) })
+    log('warn', 'artefacts_not_removed', { error: messageOf(error) })
   }
 }
 
@@ -155,8 +155,8 @@ async function readArtefact(
   const about = { tenant_id: tenantId, metric_id: metricId, path: model.path }
   const text = await store.read(model.path) // a store that does not answer is no damage
   if (text === undefined || sha256Of(text) !== model.sha256) {
-    const problem = text === undefined ? 'is missing' : 'does not match its checksum'
-    log('error', `a model artefact ${problem}; scoring walks from an older one`, about)
+    const problem = text === undefined ? 'missing' : 'other than its checksum'
+    log('error', 'artefact_unusable', { ...about, reason: problem })
     return undefined
   }
   refuseNewer(model, text)
@@ -167,10 +167,7 @@ async function readArtefact(
     return artefact
   } catch (error) {
     const cause = messageOf(error)
-    log('error', 'a model artefact cannot be read; scoring walks from an older one', {
-      ...about,
-      error: cause,
-    })
+    log('error', 'artefact_unusable', { ...about, error: cause })
   }
   return undefined
 }

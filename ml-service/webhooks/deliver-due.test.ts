@@ -3,6 +3,7 @@ import { Webhook } from 'standardwebhooks'
 import { expect, it, vi } from 'vitest'
 import { sealSecret } from '../../telemetry/secret-box.ts'
 import { webhookSecretOf } from '../../telemetry/signature.ts'
+import { cryptoRandom } from '../../telemetry/trace.ts'
 import { inTransaction, OPERATOR } from '../database.ts'
 import { BODY, delivering, verify } from '../testing/delivering.ts'
 import { startCli } from '../testing/run-cli.ts'
@@ -29,6 +30,24 @@ it('sends exactly the stored bytes with a signature that the standard package ve
     { at: new Date(now).toISOString(), status: 202, duration_ms: 0, error: null, response: 'thanks ' },
   ])
   expect(await deliver(now + 1e9)).toEqual(NONE)
+})
+
+it('names the trace of what it tells of, the same for every attempt, and a span of its own for each', async () => {
+  const failing: Answer = (response, _request, nth) => response.writeHead(nth <= 2 ? 500 : 204).end()
+  const { receiver, tenantId, now } = await due(failing)
+  const traceId = '4bf92f35-77b3-4da6-a3ce-929d0e0e4736'
+  await enqueue(tenantId, now, { traceId, body: '{"of":"a batch"}' })
+  await deliver(now)
+  expect(await deliver(now + 6000)).toMatchObject({ delivered: 2 })
+  const headers = (body: string) =>
+    receiver.received.filter((sent) => sent.body === body).map((sent) => String(sent.headers['traceparent']))
+  const traced = headers('{"of":"a batch"}')
+  const plain = headers(BODY)
+  for (const header of traced) expect(header).toMatch(/^00-4bf92f3577b34da6a3ce929d0e0e4736-[0-9a-f]{16}-01$/)
+  // Where none is known, the delivery's own id stands for one.
+  for (const header of plain) expect(header.slice(0, 36)).toBe(plain[0]!.slice(0, 36))
+  expect(plain[0]!.slice(3, 35)).not.toBe(traced[0]!.slice(3, 35))
+  expect(new Set([...traced, ...plain]).size).toBe(4)
 })
 
 it('commits none of the five classic mistakes of senders', async () => {
@@ -187,7 +206,15 @@ it('takes no more when it is told to stop, and finishes what it has begun', asyn
   const seen = () => receiver.received.length
   const { deliverDue } = await import('./deliver-due.ts')
   const { post } = patientPoster()
-  const deps = { pool: pool(), now: () => now, random: () => 0, webhookSecretKeys: [SECRET_KEY], post }
+  const chance = { random: () => 0, randomBytes: cryptoRandom }
+  const deps = {
+    pool: pool(),
+    now: () => now,
+    ...chance,
+    webhookSecretKeys: [SECRET_KEY],
+    logSampleRate: 0,
+    post,
+  }
   const summary = await deliverDue({ ...deps, sleep: () => new Promise(() => {}) }, () => seen() > 0)
   expect(summary.delivered).toBe(seen())
   expect(seen()).toBeLessThan(10)

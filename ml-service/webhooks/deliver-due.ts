@@ -1,4 +1,6 @@
 import type pg from 'pg'
+import { isSampled } from '../../telemetry/log-line.ts'
+import { type RandomBytes, traceIdFromUuid } from '../../telemetry/trace.ts'
 import { inTransaction, OPERATOR, scopedDatabase } from '../database.ts'
 import { log } from '../log.ts'
 import {
@@ -30,6 +32,9 @@ export interface DeliverDeps {
   now: () => number
   /** In [0, 1). */
   random: () => number
+  randomBytes: RandomBytes
+  /** Share of deliveries whose success is logged, 0 to 1. */
+  logSampleRate: number
   sleep: (ms: number) => Promise<unknown>
   /** Keys that open webhook secrets, 32 bytes in base64 each. */
   webhookSecretKeys: string[]
@@ -113,8 +118,9 @@ async function attemptDelivery(
     await recordAttempt(db, delivery, attempt, outcome)
     if (!result.unsent) await judgeEndpoint(db, delivery, result, ended)
   })
-  logAttempt(delivery, attempt, outcome.state)
-  return { outcome: outcome.state === 'pending' ? 'retrying' : outcome.state, tookMs: attempt.duration_ms }
+  const ending = outcome.state === 'pending' ? 'retrying' : outcome.state
+  logAttempt(deps, delivery, attempt, ending)
+  return { outcome: ending, tookMs: attempt.duration_ms }
 }
 
 function outcomeOf(
@@ -128,16 +134,24 @@ function outcomeOf(
   return { state: retryAt === undefined ? 'failed' : 'pending', nextAttemptAt: retryAt }
 }
 
-function logAttempt(delivery: Delivery, attempt: Attempt, state: string): void {
-  log(state === 'delivered' ? 'info' : 'warn', 'webhook attempt', {
+function logAttempt(
+  { logSampleRate }: DeliverDeps,
+  delivery: Delivery,
+  attempt: Attempt,
+  outcome: keyof DeliverSummary,
+): void {
+  const traceId = traceIdFromUuid(delivery.traceUuid)
+  if (outcome === 'delivered' && !isSampled(traceId, logSampleRate)) return
+  log(outcome === 'delivered' ? 'info' : 'warn', 'webhook_attempt', {
     tenant_id: delivery.tenantId,
     delivery_id: delivery.id,
     webhook_id: delivery.webhookId,
+    trace_id: traceId,
     type: delivery.type,
     attempt: delivery.attemptCount + 1,
-    state,
+    outcome,
     status: attempt.status,
     duration_ms: attempt.duration_ms,
-    error: attempt.error,
+    ...(attempt.error !== null && { error: attempt.error }),
   })
 }

@@ -13,13 +13,13 @@ export async function insertDeliveries(
   db: Database,
   tenantId: string,
   deliveries: { webhookId: string; id: string }[],
-  { eventKey, type, body, order }: WebhookMessage,
+  { eventKey, type, body, order, traceId }: WebhookMessage,
   now: number,
 ): Promise<void> {
   await db.query(
     `insert into webhook_deliveries (tenant_id, id, webhook_id, event_key, type, body, next_attempt_at, created_at,
-       alert_id, sequence)
-     select $1, d.id, d.webhook_id, $4, $5, $6, $7, $7, $8, $9
+       alert_id, sequence, trace_id)
+     select $1, d.id, d.webhook_id, $4, $5, $6, $7, $7, $8, $9, $10
      from unnest($2::uuid[], $3::uuid[]) as d (id, webhook_id)
      on conflict do nothing`,
     [
@@ -32,6 +32,7 @@ export async function insertDeliveries(
       new Date(now),
       order?.alertId ?? null,
       order?.sequence ?? null,
+      traceId ?? null,
     ],
   )
 }
@@ -117,6 +118,8 @@ export interface Delivery extends DeliveryKey {
   type: string
   body: string
   attemptCount: number
+  /** The id of a delivery whose trace is not known stands for one: all its attempts are of one trace. */
+  traceUuid: string
   url: string
   secret: string
   previousSecret: string | null
@@ -130,7 +133,7 @@ export async function selectDelivery(
 ): Promise<Delivery | undefined> {
   const { rows } = await db.query<Delivery>(
     `select d.tenant_id as "tenantId", d.id, d.webhook_id as "webhookId", d.type, d.body,
-       d.attempt_count as "attemptCount", e.url, e.secret, e.previous_secret as "previousSecret",
+       d.attempt_count as "attemptCount", coalesce(d.trace_id, d.id) as "traceUuid", e.url, e.secret, e.previous_secret as "previousSecret",
        (extract(epoch from e.previous_secret_expires) * 1000)::float8 as "previousSecretExpires"
      from webhook_deliveries d join webhook_endpoints e on e.tenant_id = d.tenant_id and e.id = d.webhook_id
      where d.tenant_id = $1 and d.id = $2 and d.state = 'pending' and e.enabled`,

@@ -10,6 +10,8 @@ export interface WebhookMessage {
   body: string
   /** Messages of one alert are sent one after the other. */
   order?: { alertId: string; sequence: number }
+  /** Of the request that it goes back to, as a uuid, where one is known. */
+  traceId?: string | null
 }
 
 /** One delivery per enabled endpoint of the tenant, due at once; saying the same again adds nothing. */

@@ -25,7 +25,7 @@ export async function reencryptAll(
       count[changed ? 'sealed' : 'kept'] += 1
     } catch (error) {
       count.failed += 1
-      log('error', 'a webhook secret could not be sealed again', { ...aboutOf(key), error: messageOf(error) })
+      log('error', 'secret_not_resealed', { ...aboutOf(key), error: messageOf(error) })
     }
   }
   return count

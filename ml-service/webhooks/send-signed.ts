@@ -1,5 +1,6 @@
 import { openSecret } from '../../telemetry/secret-box.ts'
 import { signWebhook } from '../../telemetry/signature.ts'
+import { traceIdFromUuid, traceparentOf } from '../../telemetry/trace.ts'
 import { messageOf } from '../log.ts'
 import type { DeliverDeps } from './deliver-due.ts'
 import type { Delivery } from './deliveries-sql.ts'
@@ -7,7 +8,7 @@ import { notPosted, type PostResult } from './post-webhook.ts'
 
 /** One attempt: the stored bytes, signed as of `now`. Never throws. */
 export async function sendSigned(
-  { webhookSecretKeys, post }: Pick<DeliverDeps, 'webhookSecretKeys' | 'post'>,
+  { webhookSecretKeys, randomBytes, post }: Pick<DeliverDeps, 'webhookSecretKeys' | 'randomBytes' | 'post'>,
   delivery: Delivery,
   now: number,
 ): Promise<PostResult> {
@@ -26,6 +27,7 @@ export async function sendSigned(
     'webhook-id': id,
     'webhook-timestamp': String(timestampSeconds),
     'webhook-signature': signature,
+    traceparent: traceparentOf(traceIdFromUuid(delivery.traceUuid), randomBytes),
   }
   return post(url, headers, body)
 }

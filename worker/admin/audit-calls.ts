@@ -1,6 +1,6 @@
 import type { MiddlewareHandler } from 'hono'
+import { log } from '../../durable-objects/log.ts'
 import type { AppEnv } from '../app-env.ts'
-import { log } from '../log.ts'
 import { clientAddress } from './client-address.ts'
 
 /**

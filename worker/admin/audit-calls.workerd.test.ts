@@ -18,7 +18,9 @@ it('logs who did what to which tenant and how it ended, without the key that was
     key = (await answer.json<{ key: string }>()).key
   })
   const about = { event: 'admin_call', tenant_id: id, method: 'POST', path: `/admin/tenants/${id}/keys` }
-  expect(lines.map((line) => JSON.parse(line))).toEqual([{ level: 'info', ...about, status: 201 }])
+  expect(lines.map((line) => JSON.parse(line))).toEqual([
+    { time: expect.any(String), level: 'info', service: 'edge', ...about, status: 201 },
+  ])
   expect(key).toMatch(/^epk_/)
   expect(lines.join()).not.toContain(key)
 })

@@ -1,8 +1,9 @@
 import * as v from 'valibot'
 import { connect, type Sql } from '../../durable-objects/connect-database.ts'
+import { errorFields, log } from '../../durable-objects/log.ts'
 import type { LoadedBatch } from '../../telemetry/batch-rows.ts'
+import { isSampled } from '../../telemetry/log-line.ts'
 import { measure } from '../../telemetry/metric-point.ts'
-import { errorFields, log } from '../log.ts'
 import { BatchGroups } from './batch-groups.ts'
 import { homeShardOf } from './home-shard.ts'
 import { BatchMessage, loadBatch, type ReadLimits, readLimits } from './load-batch.ts'
@@ -106,6 +107,7 @@ async function storeGroup(sql: Sql, tenantId: string, group: Loaded[], env: Env)
     await acknowledge(tenantId, batches, persistedAt, env)
     for (const { message } of group) message.ack()
     measureStored(tenantId, batches, persistedAt, env)
+    logStored(tenantId, batches, persistedAt, env)
   } catch (error) {
     if (isPoison(error) && group.length > 1) {
       for (const loaded of group) await storeGroup(sql, tenantId, [loaded], env)
@@ -136,8 +138,21 @@ async function acknowledge(
     const batchIds = ofShard.map(({ batchId }) => batchId)
     await env.TENANT_SHARD.getByName(`${tenantId}/${shard}`).acknowledgeBatches(batchIds, persistedAt)
   }
-  for (const { batchId, columns, receivedAt } of batches) {
-    const fields = { tenant_id: tenantId, batch_id: batchId, datapoints: columns.ts.length }
-    log('info', 'batch_persisted', { ...fields, lag_ms: persistedAt - receivedAt })
+}
+
+/** A batch of before, of which no trace is known, is always told. */
+function logStored(tenantId: string, batches: LoadedBatch[], persistedAt: number, env: Env): void {
+  const rate = Number(env.LOG_SAMPLE_RATE)
+  for (const { batchId, columns, receivedAt, traceId } of batches) {
+    if (traceId && !isSampled(traceId, rate)) continue
+    log('info', 'batch_persisted', {
+      ...{
+        tenant_id: tenantId,
+        batch_id: batchId,
+        ...(traceId && { trace_id: traceId }),
+        outcome: 'persisted',
+      },
+      ...{ datapoints: columns.ts.length, lag_ms: persistedAt - receivedAt },
+    })
   }
 }

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { become, connect, OPERATOR, ofTenant, type Sql } from '../../durable-objects/connect-database.ts'
-import { errorFields, log } from '../log.ts'
+import { errorFields, log } from '../../durable-objects/log.ts'
 import { FlushMessage } from './consume-windows.ts'
 import { insertDeadLetter, insertFailedBatch } from './consumer-sql.ts'
 import { homeShardOf } from './home-shard.ts'
@@ -31,13 +31,10 @@ export async function consumeDeadLetters(queueBatch: MessageBatch, env: Env): Pr
 async function settle(sql: Sql, body: unknown, env: Env): Promise<void> {
   const batch = v.safeParse(BatchMessage, body)
   const flush = v.safeParse(FlushMessage, body)
-  if (batch.success) await settleBatch(sql, batch.output, env)
-  else if (flush.success) await settleFlush(sql, flush.output, env)
-  else
-    await persist(() =>
-      sql.transaction([become(sql, OPERATOR), insertDeadLetter(sql, null, body, NO_MESSAGE)]),
-    )
-  log('error', 'dead_letter', { body })
+  if (batch.success) return settleBatch(sql, batch.output, env)
+  if (flush.success) return settleFlush(sql, flush.output, env)
+  await persist(() => sql.transaction([become(sql, OPERATOR), insertDeadLetter(sql, null, body, NO_MESSAGE)]))
+  log('error', 'dead_letter', { reason: NO_MESSAGE })
 }
 
 async function settleBatch(sql: Sql, message: BatchMessage, env: Env): Promise<void> {
@@ -54,6 +51,7 @@ async function settleBatch(sql: Sql, message: BatchMessage, env: Env): Promise<v
     ],
     () => (shard ?? env.TENANT_CONTROL.getByName(tenant_id)).failBatch(batch_id, reason),
   )
+  log('error', 'dead_letter', { tenant_id, batch_id, r2_key, reason })
 }
 
 async function settleFlush(sql: Sql, message: FlushMessage, env: Env): Promise<void> {
@@ -64,6 +62,7 @@ async function settleFlush(sql: Sql, message: FlushMessage, env: Env): Promise<v
     () => [become(sql, ofTenant(tenant_id)), insertDeadLetter(sql, tenant_id, message, REASON)],
     () => env.TENANT_SHARD.getByName(`${tenant_id}/${shard}`).failFlush(flush_id),
   )
+  log('error', 'dead_letter', { tenant_id, shard, flush_id, reason: REASON })
 }
 
 /**

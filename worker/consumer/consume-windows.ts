@@ -1,11 +1,11 @@
 import * as v from 'valibot'
 import { become, connect, ofTenant, type Sql } from '../../durable-objects/connect-database.ts'
+import { log } from '../../durable-objects/log.ts'
 import { decodeFlush, type FlushContent, type FlushedWindow } from '../../durable-objects/window-frames.ts'
 import type { BatchRows } from '../../telemetry/batch-rows.ts'
 import { markDue, type Statement, upsertMetrics } from '../../telemetry/batch-statements.ts'
 import { measure } from '../../telemetry/metric-point.ts'
 import { deviceIdOf, metricIdOf } from '../../telemetry/series-id.ts'
-import { log } from '../log.ts'
 import { insertNewDevices, insertWindows, markUnsettled, upsertUsage } from './consumer-sql.ts'
 import { isPoison, PoisonError, persist, settleFailure, settleTenantFailure } from './settle-failure.ts'
 
@@ -44,11 +44,13 @@ async function storeFlush(sql: Sql, { tenant_id, shard, flush_id }: FlushMessage
   if (transaction.length > 0)
     await persist(() => sql.transaction([become(sql, ofTenant(tenant_id)), ...transaction]))
   await stub.acknowledgeFlush(flush_id)
-  log('info', 'flush_persisted', { tenant_id, shard, flush_id, windows: content.windows.length })
+  const outcome = 'persisted'
+  const durationMs = Date.now() - startedAt
+  const figures = { bytes: bytes.byteLength, windows: content.windows.length }
   measure(env.METRICS, {
-    ...{ kind: 'windows', tenantId: tenant_id, outcome: 'persisted', detail: String(shard) },
-    ...{ bytes: bytes.byteLength, windows: content.windows.length, durationMs: Date.now() - startedAt },
+    ...{ kind: 'windows', tenantId: tenant_id, outcome, detail: String(shard), ...figures, durationMs },
   })
+  log('info', 'flush_persisted', { tenant_id, shard, flush_id, outcome, ...figures, duration_ms: durationMs })
 }
 
 function decode(bytes: ArrayBuffer): FlushContent {

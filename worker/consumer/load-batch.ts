@@ -49,9 +49,9 @@ export async function loadBatch(
       return columnsOf(await inflate(Uint8Array.from(wire)), formatOf(metadata), verdict)
     })
   })
-  const { receivedAt, rejected } = verdict
+  const { receivedAt, rejected, traceId } = verdict
   const { batch_id: batchId, r2_key: r2Key } = message
-  return { batchId, r2Key, shard, receivedAt, rejected: rejected.length, columns }
+  return { batchId, r2Key, shard, receivedAt, rejected: rejected.length, columns, traceId }
 }
 
 async function verdictOn(

@@ -1,7 +1,8 @@
 import { backoffMs } from '../../durable-objects/backoff.ts'
+import { errorFields, log } from '../../durable-objects/log.ts'
 import { BatchRefusal } from '../../telemetry/batch-refusal.ts'
+import type { LogFields } from '../../telemetry/log-line.ts'
 import { isPassing } from '../database.ts'
-import { errorFields, log } from '../log.ts'
 import { Problem } from '../problem.ts'
 
 const RETRY_BASE_MS = 5_000
@@ -29,7 +30,7 @@ export async function persist(work: () => Promise<unknown>): Promise<void> {
  * What may pass (Postgres away, a shard restarting) is tried again soon, then let go: the shard still holds
  * the batch or flush and sends it again with backoff for as long as it takes, so an outage uses up no attempts.
  */
-export function settleFailure(message: Message, error: unknown, fields: Record<string, unknown>): void {
+export function settleFailure(message: Message, error: unknown, fields: LogFields): void {
   const poison = isPoison(error)
   log(poison ? 'error' : 'warn', poison ? 'consume_failed' : 'consume_postponed', {
     attempts: message.attempts,
@@ -59,7 +60,7 @@ export const isPoison = (error: unknown): boolean =>
 export async function settleTenantFailure(
   message: Message,
   error: unknown,
-  fields: { tenant_id: string; [field: string]: unknown },
+  fields: LogFields & { tenant_id: string },
   env: Env,
 ): Promise<void> {
   if (!isPoison(error)) return settleFailure(message, error, fields)
@@ -82,7 +83,7 @@ export async function isGone(tenantId: string, env: Env): Promise<boolean> {
   return tenant === undefined || tenant.state === 'deleting'
 }
 
-function finish(message: Message, fields: Record<string, unknown>): void {
+function finish(message: Message, fields: LogFields): void {
   log('info', 'message_of_deleted_tenant', fields)
   message.ack()
 }

@@ -22,6 +22,8 @@ const DEADLINE_MS = 7_000
 export interface IngestDeps {
   env: Env
   key: ParsedKey
+  /** Of the request, 32 hexadecimal digits. */
+  traceId: string
   shardHint: ShardHint
   now: () => number
   random: () => number
@@ -54,7 +56,7 @@ export async function acceptBatch(deps: IngestDeps, body: Body, format: BatchFor
   if (metadata.sha256 !== sha256.toString('hex')) throw await contested(deps, shardName, batchId, left())
   const request = {
     ...{ keyHash: deps.key.hash, batchId, sha256: new Uint8Array(sha256).buffer, archived, receivedAt },
-    ...{ bytes: body.wire.length, columns, rejected },
+    ...{ bytes: body.wire.length, columns, rejected, traceId: bytesOf(deps.traceId) },
   }
   const reply = await withinDeadline(
     retryOnce(() => admit(deps, shardName, request), deps.random),
@@ -67,6 +69,8 @@ export async function acceptBatch(deps: IngestDeps, body: Body, format: BatchFor
   if (reply.code === 'rate_limited') throw rateLimited(reply.waitMs)
   throw reply.code === 'batch_conflict' ? conflict() : refusal(reply.code)
 }
+
+const bytesOf = (hex: string) => Uint8Array.from(Buffer.from(hex, 'hex')).buffer
 
 function parse(format: BatchFormat, plain: Uint8Array, receivedAt: number): ParsedBatch {
   try {

@@ -1,5 +1,5 @@
+import { errorFields, log } from '../../durable-objects/log.ts'
 import type { BatchMessage } from '../consumer/load-batch.ts'
-import { errorFields, log } from '../log.ts'
 import { withinDeadline } from '../within-deadline.ts'
 
 /** What a request lends: things of another request may not be used. */

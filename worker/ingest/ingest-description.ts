@@ -22,4 +22,8 @@ export const INGEST_HEADERS = v.object({
     v.optional(v.picklist(['identity', 'gzip'])),
     'At most 8 MiB are taken as sent and 16 MiB inflated.',
   ),
+  Traceparent: told(
+    v.optional(v.string()),
+    'W3C Trace Context: the trace that the batch, its log lines and the webhooks it causes go by. Without one it gets a trace of its own, which the answer’s `Traceparent` names.',
+  ),
 })

@@ -54,7 +54,9 @@ async function ingestWithin(
     const format = formatOf()
     const body = await readBody(c.req.raw, checkHeaders(c.req.raw.headers, format.contentTypes), claim)
     sent.bytes = body.wire.length
-    const deps = { env, key, shardHint, now: Date.now, random: Math.random, uuid: () => crypto.randomUUID() }
+    const traceId = c.get('traceId')
+    const chance = { random: Math.random, uuid: () => crypto.randomUUID() }
+    const deps = { env, key, traceId, shardHint, now: Date.now, ...chance }
     const accepted = await acceptBatch(deps, body, format)
     const r2Key = await announce(c, key.tenantId, accepted)
     reportAccepted(c, sent, accepted)

@@ -2,18 +2,18 @@ import { and, count, eq, max } from 'drizzle-orm'
 import { Hono } from 'hono'
 import * as v from 'valibot'
 import { ofTenant } from '../../durable-objects/connect-database.ts'
+import { errorFields, log } from '../../durable-objects/log.ts'
 import { RateLimit } from '../../durable-objects/rate-limit.ts'
 import { anomalyScores, batches, windowAggregates } from '../../migrations/schema.ts'
 import { WINDOW_MS } from '../../telemetry/window.ts'
 import type { AppEnv } from '../app-env.ts'
 import { db, queryTogether } from '../database.ts'
-import { errorFields, log } from '../log.ts'
 import { component, Instant, told } from '../openapi/fields.ts'
 import { operation } from '../openapi/operation.ts'
 import { Problem } from '../problem.ts'
 import { requireScope } from '../tenant-auth.ts'
 import { withinDeadline } from '../within-deadline.ts'
-import { recentUnitChanges, Warning, warningsOf } from './status-warnings.ts'
+import { partitionState, recentUnitChanges, Warning, warningsOf } from './status-warnings.ts'
 
 const Count = v.pipe(v.number(), v.integer())
 const Status = component(
@@ -106,25 +106,31 @@ function unlessAway(error: unknown): undefined {
 }
 
 async function storedStatus(env: Env, tenantId: string) {
-  const [[window], [scored], [failed], unitChanges] = await queryTogether(env, ofTenant(tenantId), [
-    db
-      .select({ last: max(windowAggregates.windowStart) })
-      .from(windowAggregates)
-      .where(eq(windowAggregates.tenantId, tenantId)),
-    db
-      .select({ last: max(anomalyScores.windowEnd) })
-      .from(anomalyScores)
-      .where(eq(anomalyScores.tenantId, tenantId)),
-    db
-      .select({ n: count() })
-      .from(batches)
-      .where(and(eq(batches.tenantId, tenantId), eq(batches.status, 'failed'))),
-    recentUnitChanges(tenantId, Date.now()),
-  ])
+  const [[window], [scored], [failed], unitChanges, [partitions]] = await queryTogether(
+    env,
+    ofTenant(tenantId),
+    [
+      db
+        .select({ last: max(windowAggregates.windowStart) })
+        .from(windowAggregates)
+        .where(eq(windowAggregates.tenantId, tenantId)),
+      db
+        .select({ last: max(anomalyScores.windowEnd) })
+        .from(anomalyScores)
+        .where(eq(anomalyScores.tenantId, tenantId)),
+      db
+        .select({ n: count() })
+        .from(batches)
+        .where(and(eq(batches.tenantId, tenantId), eq(batches.status, 'failed'))),
+      recentUnitChanges(tenantId, Date.now()),
+      partitionState(Date.now()),
+    ],
+  )
   return {
     lastWindowEnd: window?.last ? new Date(window.last.getTime() + WINDOW_MS) : null,
     lastScored: scored?.last ?? null,
     failed: failed?.n ?? 0,
     unitChanges,
+    ...{ defaultFilled: partitions?.defaultFilled ?? false, daysEnding: partitions?.daysEnding ?? false },
   }
 }

@@ -1,13 +1,16 @@
-import { and, desc, eq, gte } from 'drizzle-orm'
+import { and, desc, eq, gte, sql } from 'drizzle-orm'
 import * as v from 'valibot'
 import { devices, metrics } from '../../migrations/schema.ts'
+import { DAY_MS } from '../../telemetry/retention-periods.ts'
 import { db } from '../database.ts'
 import { component, Id, Instant, told } from '../openapi/fields.ts'
 
 const SERIES_NEAR_LIMIT_SHARE = 0.9
 /** A change of unit is warned of for this long, and no more than so many of them. */
-const UNIT_CHANGE_MS = 7 * 86_400_000
+const UNIT_CHANGE_MS = 7 * DAY_MS
 const MAX_UNIT_CHANGES = 20
+/** Days are made 14 ahead, every day: fewer than these mean that nobody has made any for a week. */
+const LEAST_DAYS_AHEAD = 7
 
 const Count = v.pipe(v.number(), v.integer())
 const message = told(v.string(), 'One sentence for people.')
@@ -19,6 +22,10 @@ const SeriesWarning = v.object({
 })
 const FailureWarning = v.object({ code: v.literal('batches_failed'), message, batches_failed: Count })
 const OutageWarning = v.object({ code: v.literal('database_unavailable'), message })
+const PartitionWarning = v.object({
+  code: v.picklist(['default_partition_filled', 'partitions_ending']),
+  message,
+})
 const UnitWarning = v.object({
   code: v.literal('unit_changed'),
   message,
@@ -31,7 +38,7 @@ const UnitWarning = v.object({
 })
 export const Warning = component(
   'Warning',
-  v.union([SeriesWarning, FailureWarning, OutageWarning, UnitWarning]),
+  v.union([SeriesWarning, FailureWarning, OutageWarning, PartitionWarning, UnitWarning]),
   'Something that needs attention; `code` is stable. A change of unit is warned of for seven days, the 20 newest ones.',
   {
     code: 'unit_changed',
@@ -72,13 +79,33 @@ export const recentUnitChanges = (tenantId: string, now: number) =>
     .orderBy(desc(metrics.unitChangedAt))
     .limit(MAX_UNIT_CHANGES)
 
+/** Whether datapoints of the tenant lie outside the days' partitions, and whether days run out: two look-ups. */
+export function partitionState(now: number) {
+  const day = new Date(now + LEAST_DAYS_AHEAD * DAY_MS).toISOString().slice(0, 10).replaceAll('-', '')
+  return db
+    .select({
+      defaultFilled: sql<boolean>`has_default_datapoints()`,
+      daysEnding: sql<boolean>`to_regclass(${`datapoints_${day}`}) is null`,
+    })
+    .from(sql`(select) as one`)
+}
+
+interface Stored {
+  failed: number
+  unitChanges: UnitChange[]
+  defaultFilled: boolean
+  daysEnding: boolean
+}
+
 /** `stored`: what the database tells; undefined while it is away. */
 export function warningsOf(
   flow: { seriesUsed: number; seriesLimit: number },
-  stored: { failed: number; unitChanges: UnitChange[] } | undefined,
+  stored: Stored | undefined,
 ): Warning[] {
   if (stored === undefined) return [...seriesWarnings(flow), AWAY]
-  return [...seriesWarnings(flow), ...failureWarnings(stored), ...stored.unitChanges.map(unitWarning)]
+  const { unitChanges } = stored
+  const warnings = [...seriesWarnings(flow), ...failureWarnings(stored), ...partitionWarnings(stored)]
+  return [...warnings, ...unitChanges.map(unitWarning)]
 }
 
 const AWAY: Warning = {
@@ -102,6 +129,20 @@ function failureWarnings({ failed }: { failed: number }): Warning[] {
   if (failed === 0) return []
   const message = `${failed} batches could not be stored; ask your operator to send them again.`
   return [{ code: 'batches_failed', message, batches_failed: failed }]
+}
+
+function partitionWarnings({ defaultFilled, daysEnding }: Pick<Stored, 'defaultFilled' | 'daysEnding'>) {
+  return [...(defaultFilled ? [DEFAULT_FILLED] : []), ...(daysEnding ? [DAYS_ENDING] : [])]
+}
+
+const DEFAULT_FILLED: Warning = {
+  code: 'default_partition_filled',
+  message:
+    'Datapoints came for days that had no partition: they are read more slowly; ask your operator to run the retention.',
+}
+const DAYS_ENDING: Warning = {
+  code: 'partitions_ending',
+  message: `Fewer than ${LEAST_DAYS_AHEAD} days to come are made; ask your operator to run the retention.`,
 }
 
 function unitWarning({ metricId, device, metric, unit, previousUnit, changedAt }: UnitChange): Warning {

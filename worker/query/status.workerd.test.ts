@@ -105,6 +105,32 @@ describe('GET /v1/status', () => {
   })
 })
 
+describe('the partitions of datapoints, in GET /v1/status', () => {
+  const code = async (tenant: TestTenant) => {
+    const { warnings } = await (await tenant.get('/v1/status')).json<{ warnings: { code: string }[] }>()
+    return warnings.map((warning) => warning.code)
+  }
+
+  it('are warned of to whom has datapoints in the default one, and to nobody else', async () => {
+    const [tenant, other] = [await createTenant(), await createTenant()]
+    await sql`insert into datapoints (tenant_id, metric_id, ts, value)
+      values (${tenant.id}, ${crypto.randomUUID()}, '2091-01-01', 1)`
+    expect([await code(tenant), await code(other)]).toEqual([['default_partition_filled'], []])
+    await sql`delete from datapoints where tenant_id = ${tenant.id}`
+    expect(await code(tenant)).toEqual([])
+  })
+
+  it('are warned of when fewer than seven days to come are there', async () => {
+    const tenant = await createTenant()
+    const day = new Date(Date.now() + 7 * 86_400_000).toISOString().slice(0, 10).replaceAll('-', '')
+    await sql.query(`alter table datapoints_${day} rename to kept_aside`)
+    const ending = await code(tenant).finally(() =>
+      sql.query(`alter table kept_aside rename to datapoints_${day}`),
+    )
+    expect([ending, await code(tenant)]).toEqual([['partitions_ending'], []])
+  })
+})
+
 /** Lets a pending batch have arrived so long ago. */
 async function age(tenant: TestTenant, batchId: string, ms: number): Promise<void> {
   const object = await env.ARCHIVE.head(`raw/${tenant.id}/${batchId}`)

@@ -1,8 +1,8 @@
 import { NeonDbError } from '@neondatabase/serverless'
 import { DrizzleQueryError } from 'drizzle-orm/errors'
 import { expect, test } from 'vitest'
+import { unavailable } from '../worker/problem.ts'
 import { errorFields } from './log.ts'
-import { unavailable } from './problem.ts'
 
 const failed = new DrizzleQueryError('select $1', ['whsec_secret'], new NeonDbError('connection lost'))
 

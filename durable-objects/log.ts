@@ -1,14 +1,9 @@
 import { DrizzleQueryError } from 'drizzle-orm/errors'
+import { type EventName, type LogFields, type LogLine, logLine } from '../telemetry/log-line.ts'
 
-interface LogFields {
-  tenant_id?: string
-  batch_id?: string
-  [field: string]: unknown
-}
-
-/** One JSON line. Callers pass no keys, secrets or payloads. */
-export function log(level: 'info' | 'warn' | 'error', event: string, fields: LogFields): void {
-  console[level](JSON.stringify({ level, event, ...fields }))
+/** One JSON line of the Worker or an object. Callers pass no keys, secrets or payloads. */
+export function log(level: LogLine['level'], event: EventName, fields: LogFields): void {
+  console[level](logLine({ now: Date.now(), level, service: 'edge', event }, fields))
 }
 
 /** An error as a log may carry it: its kind and its text, without the statement or values behind it. */
