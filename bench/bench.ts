@@ -16,6 +16,7 @@ const BENCHMARKS: Record<string, string> = {
   flush_rate: './flush/flush-rate.ts',
   feature_rate: './score/feature-rate.ts',
   score_rate: './score/score-rate.ts',
+  score_step: './score/score-step.ts',
 }
 
 /** Runs one benchmark and shows its lines as they come; resolves with its exit code. */

@@ -187,7 +187,7 @@ describe('an operator', () => {
     )
     expect(rows.map(({ name, columns }) => `${name}: ${columns}`)).toEqual([
       'dead_letters: id tenant_id body reason created_at',
-      'due_metrics: tenant_id metric_id due_since revision',
+      'due_metrics: tenant_id metric_id due_since revision changed_from',
       'tenants: id name state retention_days series_limit shards rate_limit created_at',
       'webhook_deliveries: tenant_id id webhook_id state next_attempt_at alert_id sequence claimed_until',
       'webhook_endpoints: tenant_id id enabled',

@@ -147,6 +147,7 @@ export const dueMetrics = pgTable('due_metrics', {
   metricId: uuid('metric_id').notNull(),
   dueSince: instant('due_since').notNull().defaultNow(),
   revision: bigint('revision', { mode: 'number' }).notNull().default(1),
+  changedFrom: instant('changed_from').notNull().default(sql`'-infinity'`),
 })
 
 export const correctedWindows = pgTable('corrected_windows', {

@@ -161,7 +161,7 @@ const CALLS: Record<string, (db: Database) => Promise<unknown>> = {
       for (const statement of statements) await db.query(statement)
     }
   },
-  markDue: (db) => db.query(markDue(rows.tenantId, [rows.metricId])),
+  markDue: (db) => db.query(markDue(rows.tenantId, [rows.metricId], [NOW])),
   lockMetric: (db) => due.lockMetric(db, metric()),
 }
 

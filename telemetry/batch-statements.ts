@@ -120,11 +120,15 @@ export function replaceDatapoints(...rows: DatapointRows): Statement {
 const ANY_IS_NEW = (ids: string) => `exists (select from unnest(${ids}) as b (id) where not exists (
   select from batches where tenant_id = $1 and batch_id = b.id and status = 'persisted'))`
 
+/** The revision tells a scorer that more came while it worked. */
+const DUE_AGAIN = `on conflict (tenant_id, metric_id) do update
+       set revision = due_metrics.revision + 1, changed_from = least(due_metrics.changed_from, excluded.changed_from)`
+
 /** Marks the windows of the select `corrected`, and their metrics due: these first, as who scores locks them first. */
 const MARK = (corrected: string) => `with corrected as materialized (${corrected}),
-     due as (insert into due_metrics (tenant_id, metric_id)
-       select distinct $1::uuid, metric_id from corrected order by metric_id
-       on conflict (tenant_id, metric_id) do update set revision = due_metrics.revision + 1 returning metric_id)
+     due as (insert into due_metrics (tenant_id, metric_id, changed_from)
+       select $1::uuid, metric_id, min(window_start) from corrected group by metric_id order by metric_id
+       ${DUE_AGAIN} returning metric_id)
      insert into corrected_windows (tenant_id, metric_id, window_start)
      select $1, metric_id, window_start from corrected where metric_id in (select metric_id from due)
      order by metric_id, window_start
@@ -201,12 +205,16 @@ export function insertBatches(tenantId: string, batches: LoadedBatch[], persiste
   }
 }
 
-/** These metrics have windows to score. The revision tells a scorer that more came while it worked. */
-export function markDue(tenantId: string, metricIds: string[]): Statement {
+/**
+ * Metrics have windows to score, one or more of each: `metricIds` and `windowStarts` (epoch ms) side by side. All whose
+ * rows changed have to be here: of older ones a scorer takes it that they are as it knew them.
+ */
+export function markDue(tenantId: string, metricIds: string[], windowStarts: number[]): Statement {
   return {
-    text: `insert into due_metrics (tenant_id, metric_id)
-     select $1, m from (select distinct unnest($2::uuid[]) as m) as due order by m
-     on conflict (tenant_id, metric_id) do update set revision = due_metrics.revision + 1`,
-    values: [tenantId, arrayText(metricIds)],
+    text: `insert into due_metrics (tenant_id, metric_id, changed_from)
+     select $1, w.metric_id, ${TO_INSTANT('min(w.start)')}
+     from unnest($2::uuid[], $3::int8[]) as w (metric_id, start) group by w.metric_id order by w.metric_id
+     ${DUE_AGAIN}`,
+    values: [tenantId, arrayText(metricIds), arrayText(windowStarts)],
   }
 }

@@ -106,9 +106,11 @@ async function storeStage(pool: pg.Pool, file: StagedFile, run: number): Promise
     columns,
   }
   await storeBatch(pool, tenantId, batch)
+  const parts = partsOf(columns)
+  if (parts.length === 0) return
   await inTransaction(pool, file, async (db) => {
-    await insertParts(db, file, partsOf(columns), run)
-    await db.query(markDue(tenantId, [metricId]))
+    await insertParts(db, file, parts, run)
+    await db.query(markDue(tenantId, [metricId], [parts[0]!.windowStart]))
   })
 }
 

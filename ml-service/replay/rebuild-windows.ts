@@ -103,7 +103,7 @@ async function supersede(
   if (rows.length === 0) return 0
   await inTransaction(pool, metric, async (db) => {
     await upsertSuperseding(db, metric, rows)
-    await db.query(markDue(metric.tenantId, [metric.metricId]))
+    await db.query(markDue(metric.tenantId, [metric.metricId], [rows[0]!.windowStart])) // the oldest of them
   })
   return rows.length
 }

@@ -10,23 +10,37 @@ import { deleteMarks, type Mark, selectMarkedMetrics, selectMarks } from './corr
 /** Windows computed at once. */
 const PAGE_MARKS = 500
 
-/** Corrects those of one tenant's metrics that have marked windows; few do. */
-export async function correctMarked(db: Database, tenantId: string, metrics: Series[]): Promise<void> {
+/**
+ * Corrects those of one tenant's metrics that have marked windows; few do. Returns of these the start of the oldest
+ * window that may have changed.
+ */
+export async function correctMarked(
+  db: Database,
+  tenantId: string,
+  metrics: Series[],
+): Promise<Map<string, number>> {
   const ids = metrics.map(({ metricId }) => metricId)
   const marked = new Set(await selectMarkedMetrics(db, tenantId, ids))
-  for (const series of metrics) if (marked.has(series.metricId)) await correctWindows(db, series)
+  const oldest = new Map<string, number>()
+  for (const series of metrics) {
+    const from = marked.has(series.metricId) ? await correctWindows(db, series) : undefined
+    if (from !== undefined) oldest.set(series.metricId, from)
+  }
+  return oldest
 }
 
 /**
  * Computes the metric's corrected windows from its datapoints and lets the outcome supersede their parts, within the
  * caller's transaction. A window without parts keeps its mark: it is still open, and its shard will count both values.
- * A mark that grows meanwhile stays as well.
+ * A mark that grows meanwhile stays as well. Returns the start of the first of them, undefined where there is none.
  */
-export async function correctWindows(db: Database, series: Series): Promise<void> {
+async function correctWindows(db: Database, series: Series): Promise<number | undefined> {
+  let first: number | undefined
   for (let after = Number.NEGATIVE_INFINITY; ; ) {
     const marks = await selectMarks(db, series, { after, limit: PAGE_MARKS })
     const last = marks.at(-1)
-    if (last === undefined) return
+    if (last === undefined) return first
+    first ??= marks[0]!.windowStart
     await supersede(db, series, marks, { from: marks[0]!.windowStart, to: last.windowStart })
     await deleteMarks(db, series, marks)
     after = last.windowStart

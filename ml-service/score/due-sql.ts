@@ -7,6 +7,11 @@ export interface MetricKey {
   metricId: string
 }
 
+export interface DueMetric extends MetricKey {
+  /** Start of the oldest window that changed since the metric was scored, epoch ms; -Infinity: not known. */
+  changedFrom: number
+}
+
 /** A chunk is at least so many metrics, and otherwise a part of what the tenant has: many processes may want some. */
 const LEAST_METRICS = 16
 const SHARES = 8
@@ -21,13 +26,15 @@ const HOLDER_TIMEOUT = '45s'
  * Claims up to `limit` due metrics that nobody else holds, until the transaction ends: of one tenant, whose metric has
  * been due longest. `except` are metric ids to leave alone.
  */
-export async function claimDue(db: Database, except: string[], limit: number): Promise<MetricKey[]> {
+export async function claimDue(db: Database, except: string[], limit: number): Promise<DueMetric[]> {
   await db.query("select set_config('idle_in_transaction_session_timeout', $1, true)", [HOLDER_TIMEOUT])
-  const { rows } = await db.query<MetricKey>(
+  const { rows } = await db.query<DueMetric>(
     `with oldest as (
        select tenant_id from due_metrics where metric_id <> all($1::uuid[])
        order by due_since, metric_id limit 1 for update skip locked)
-     select tenant_id as "tenantId", metric_id as "metricId" from due_metrics
+     select tenant_id as "tenantId", metric_id as "metricId",
+       (extract(epoch from changed_from) * 1000)::float8 as "changedFrom"
+     from due_metrics
      where tenant_id = (select tenant_id from oldest) and metric_id <> all($1::uuid[])
      order by due_since, metric_id
      limit least($2, greatest($3, (

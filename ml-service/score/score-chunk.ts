@@ -65,6 +65,14 @@ interface ChunkRun {
   to: number
 }
 
+interface ScoreOptions {
+  oneRound: boolean
+  roundWindows?: number
+  within?: { from: number; to: number } | undefined
+  /** By metric id, epoch ms. */
+  changedFrom?: ReadonlyMap<string, number>
+}
+
 export interface ChunkResult {
   metrics: { series: Series; summary: ScoreSummary; finished: boolean }[]
   /** Metrics that were left out, nothing of them written. */
@@ -79,6 +87,7 @@ export interface ChunkResult {
  * them: scores, artefacts, alerts, deliveries, the usage counter and the due rows stand or fall together. Each
  * walks forward from its newest artefact that still holds; everything written is a function of that artefact
  * and the windows since. With `oneRound` it stops after some ten thousand windows, and metrics with more stay due.
+ * `changedFrom` says of which metrics nothing changed before a time since they were scored.
  * `within` limits what is written to `from <= window_end < to` and leaves artefacts and due rows alone; windows
  * are scored in order, so `from` never skips one that has no score yet.
  * Throws a MetricError where one metric cannot be scored, for the caller to begin anew without it.
@@ -87,10 +96,10 @@ export async function scoreChunk(
   db: Database,
   deps: ScoreDeps,
   metrics: Series[],
-  options: { oneRound: boolean; roundWindows?: number; within?: { from: number; to: number } | undefined },
+  options: ScoreOptions,
 ): Promise<ChunkResult> {
   const { within, oneRound, roundWindows = ROUND_WINDOWS } = options
-  const { chunk, failures } = await startChunk(db, deps, metrics, within)
+  const { chunk, failures } = await startChunk(db, deps, metrics, options)
   // Where nothing is kept yet, the next transaction would begin at the beginning again.
   const goesOn = ({ finished, keeper }: MetricRun) => !finished && !(oneRound && keeper.hasArtefact)
   for (let open = chunk.runs; open.length > 0; open = open.filter(goesOn)) {
@@ -114,16 +123,20 @@ async function startChunk(
   db: Database,
   deps: ScoreDeps,
   metrics: Series[],
-  within: { from: number; to: number } | undefined,
+  { within, changedFrom }: ScoreOptions,
 ): Promise<{ chunk: ChunkRun; failures: MetricError[] }> {
   const tenantId = metrics[0]!.tenantId
   const ids = metrics.map(({ metricId }) => metricId)
-  await correctMarked(db, tenantId, metrics)
+  const corrected = await correctMarked(db, tenantId, metrics)
   const last = await lastScored(db, tenantId, ids)
   const wanted = metrics.map((series) => {
     const scoredUntil = last.get(series.metricId) ?? Number.NEGATIVE_INFINITY
     const from = Math.min(within?.from ?? Number.NEGATIVE_INFINITY, scoredUntil + 1)
-    return { series, scoredUntil, from, until: within ? from : scoredUntil }
+    const changed = changedFrom?.get(series.metricId) ?? Number.NEGATIVE_INFINITY
+    return {
+      ...{ series, scoredUntil, from, until: within ? from : scoredUntil },
+      changedFrom: Math.min(changed, corrected.get(series.metricId) ?? changed),
+    }
   })
   const { found, failures } = await newestArtefacts(db, deps.store, tenantId, wanted)
   const possible = wanted.filter(({ series }) => found.has(series.metricId))

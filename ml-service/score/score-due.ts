@@ -12,7 +12,7 @@ import {
 import { log, messageOf } from '../log.ts'
 import { MetricError } from '../metric-error.ts'
 import type { ArtefactStore } from '../train/artefact-store.ts'
-import { claimDue, countDue, type MetricKey, nameMetrics } from './due-sql.ts'
+import { claimDue, countDue, type DueMetric, type MetricKey, nameMetrics } from './due-sql.ts'
 import { type ChunkResult, type ScoreSummary, scoreChunk } from './score-chunk.ts'
 
 /** One computes while another waits for Postgres. */
@@ -54,7 +54,7 @@ export async function dueElsewhere({ pool, except }: ScoreDueDeps): Promise<numb
 async function drain(deps: ScoreDueDeps, stopped: () => boolean): Promise<void> {
   let limit = CHUNK_METRICS
   for (let conflicts = 0; !stopped(); ) {
-    let claimed: MetricKey[] = []
+    let claimed: DueMetric[] = []
     const started = deps.now()
     try {
       const result = await inTransaction(deps.pool, OPERATOR, async (db) => {
@@ -64,7 +64,10 @@ async function drain(deps: ScoreDueDeps, stopped: () => boolean): Promise<void> 
         await become(db, first)
         const ids = claimed.map(({ metricId }) => metricId)
         const series = await nameMetrics(db, first.tenantId, ids)
-        return scoreChunk(db, { store: deps.store, now: deps.now() }, series, { oneRound: true })
+        return scoreChunk(db, { store: deps.store, now: deps.now() }, series, {
+          oneRound: true,
+          changedFrom: new Map(claimed.map(({ metricId, changedFrom }) => [metricId, changedFrom])),
+        })
       })
       if (result === undefined) return
       const tookMs = deps.now() - started

@@ -24,8 +24,8 @@ function startScorer(env: Record<string, string>) {
   const child = startCli(['score', '--all'], env)
   const scorer = { child, windows: 0, ended: once(child, 'close') }
   createInterface({ input: child.stderr! }).on('line', (line) => {
-    const { message, scored, tenant_id: tenantId } = JSON.parse(line)
-    if (message === 'scored' && tenantId !== undefined) scorer.windows += scored
+    const { event, scored, tenant_id: tenantId } = JSON.parse(line)
+    if (event === 'scored' && tenantId !== undefined) scorer.windows += scored
   })
   child.stdout!.resume()
   return scorer

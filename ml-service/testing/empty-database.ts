@@ -49,9 +49,9 @@ export class EmptyDatabase {
   /** The pool, for who runs one piece of work before each of its statements. */
   before(work: (sql: string) => Promise<void>): pg.Pool {
     const watched = (client: pg.PoolClient) =>
-      replaced(client, 'query', async (text: string, values?: unknown[]) => {
-        await work(text)
-        return client.query(text, values)
+      replaced(client, 'query', async (query: string | pg.QueryConfig, values?: unknown[]) => {
+        await work(typeof query === 'string' ? query : query.text)
+        return client.query(query, values)
       })
     return replaced(this.pool, 'connect', async () => watched(await this.pool.connect()))
   }

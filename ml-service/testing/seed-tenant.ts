@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type pg from 'pg'
 import { onTestFinished } from 'vitest'
+import { markDue } from '../../telemetry/batch-statements.ts'
 import { addToMoments, emptyMoments } from '../../telemetry/moments.ts'
 import { deviceIdOf, metricIdOf } from '../../telemetry/series-id.ts'
 import { Sketch } from '../../telemetry/sketch.ts'
@@ -98,10 +99,13 @@ async function write(
         rows.map((row) => row.sketch),
       ],
     )
+    const starts = rows.map(({ start }) => start)
     await client.query(
-      `insert into due_metrics (tenant_id, metric_id) values ($1, $2)
-       on conflict (tenant_id, metric_id) do update set revision = due_metrics.revision + 1`,
-      [tenantId, metricId],
+      markDue(
+        tenantId,
+        rows.map(() => metricId),
+        starts,
+      ),
     )
     await client.query('commit')
   } finally {

@@ -61,3 +61,21 @@ export async function seedWindows(
   await pool.query('vacuum (analyze) window_aggregates, metrics, due_metrics')
   return { tenantId, metrics, windows: metrics * windowsEach }
 }
+
+/** To each metric of the tenant one more window, like its newest, as another flush brings them. */
+export async function seedNextWindows(pool: pg.Pool, tenantId: string): Promise<void> {
+  await pool.query(
+    `with added as (
+       insert into window_aggregates (tenant_id, metric_id, window_start, shard, part, count, mean, m2, min, max,
+         median, mad, first_ts, last_ts, sketch)
+       select w.tenant_id, w.metric_id, w.window_start + interval '300 s', 0, w.part + 1, w.count, w.mean, w.m2, w.min, w.max,
+         w.median, w.mad, w.first_ts + interval '300 s', w.last_ts + interval '300 s', w.sketch
+       from metrics m cross join lateral (
+         select * from window_aggregates where tenant_id = $1 and metric_id = m.id
+         order by window_start desc limit 1) w
+       where m.tenant_id = $1
+       returning metric_id, window_start)
+     insert into due_metrics (tenant_id, metric_id, changed_from) select $1, metric_id, window_start from added`,
+    [tenantId],
+  )
+}

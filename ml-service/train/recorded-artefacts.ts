@@ -24,6 +24,22 @@ export interface FoundArtefacts {
   older: ModelRow[]
 }
 
+/** Whose artefacts are looked for, as of which time. */
+export interface WantedArtefact {
+  series: Series
+  until: number
+  /** No window that starts before has changed since scoring last settled the artefacts; left out: not known. */
+  changedFrom?: number
+}
+
+interface Search {
+  wanted: WantedArtefact
+  candidates: ModelRow[]
+  /** Which candidate. */
+  at: number
+  artefact: Artefact | undefined
+}
+
 /**
  * For each metric (all of one tenant) the newest artefact that ends by `until` and still describes what is
  * stored: its file is whole, and no part of a window it learned has arrived since. One that is damaged or
@@ -34,28 +50,30 @@ export async function newestArtefacts(
   db: Database,
   store: ArtefactStore,
   tenantId: string,
-  wanted: { series: Series; until: number }[],
+  allWanted: WantedArtefact[],
 ): Promise<{ found: Map<string, FoundArtefacts>; failures: MetricError[] }> {
-  const ids = wanted.map(({ series }) => series.metricId)
+  const ids = allWanted.map(({ series }) => series.metricId)
   const models = Map.groupBy(await selectModels(db, tenantId, ids), ({ metricId }) => metricId)
-  const searches = wanted.map(({ series, until }) => {
+  const searches = allWanted.map((wanted): Search => {
+    const { series, until } = wanted
     const candidates = (models.get(series.metricId) ?? []).filter(({ trainedUntil }) => trainedUntil <= until)
-    return { series, candidates, at: 0, artefact: undefined as Artefact | undefined }
+    return { wanted, candidates, at: 0, artefact: undefined }
   })
   const failed = new Map<string, MetricError>()
   for (let open = searches; open.length > 0; ) {
     await inParallel(open, async (search) => {
       const model = search.candidates[search.at]
+      const { series } = search.wanted
       try {
-        search.artefact = model && (await readArtefact(store, search.series, model))
+        search.artefact = model && (await readArtefact(store, series, model))
       } catch (error) {
-        failed.set(search.series.metricId, new MetricError(search.series, error))
+        failed.set(series.metricId, new MetricError(series, error))
       }
     })
     const holding = await stillHolding(db, tenantId, open)
     open = open.filter(
-      ({ series, candidates, at, artefact }) =>
-        !failed.has(series.metricId) && !holding.has(artefact) && at < candidates.length,
+      ({ wanted, candidates, at, artefact }) =>
+        !failed.has(wanted.series.metricId) && !holding.has(artefact) && at < candidates.length,
     )
     for (const search of open) {
       search.artefact = undefined
@@ -63,12 +81,12 @@ export async function newestArtefacts(
     }
   }
   const found = searches
-    .filter(({ series }) => !failed.has(series.metricId))
-    .map(({ series, candidates, at, artefact }) => {
+    .filter(({ wanted }) => !failed.has(wanted.series.metricId))
+    .map(({ wanted, candidates, at, artefact }) => {
       const model = candidates[at]
       const recorded = model && artefact && { model, artefact }
       const others = { stale: candidates.slice(0, at), older: candidates.slice(at + 1) }
-      return [series.metricId, { recorded, ...others }] as const
+      return [wanted.series.metricId, { recorded, ...others }] as const
     })
   return { found: new Map(found), failures: [...failed.values()] }
 }
@@ -165,26 +183,34 @@ function refuseNewer(model: ModelRow, text: string): void {
   )
 }
 
-/** Those among the artefacts that still describe what is stored. */
+/**
+ * Those among the artefacts that still describe what is stored: nothing changed in what they learned, or its parts are as
+ * many as they were. Counting them goes through a metric's whole past, so it is left to where something changed.
+ */
 async function stillHolding(
   db: Database,
   tenantId: string,
-  searches: { artefact: Artefact | undefined }[],
+  searches: Search[],
 ): Promise<Set<Artefact | undefined>> {
-  const artefacts = searches.flatMap(({ artefact }) => artefact ?? [])
-  if (artefacts.length === 0) return new Set()
-  const stretches = artefacts.flatMap(({ metricId, ledger }) =>
+  const holding = new Set<Artefact | undefined>()
+  const doubtful: Artefact[] = []
+  for (const { artefact, wanted } of searches) {
+    if (artefact === undefined) continue
+    if (artefact.trainedUntil <= (wanted.changedFrom ?? Number.NEGATIVE_INFINITY)) holding.add(artefact)
+    else doubtful.push(artefact)
+  }
+  if (doubtful.length === 0) return holding
+  const stretches = doubtful.flatMap(({ metricId, ledger }) =>
     ledger.map(({ until }, i) => ({ metricId, since: ledger[i - 1]?.until, until })),
   )
   const counted = await countParts(db, tenantId, stretches)
   let taken = 0
-  return new Set(
-    artefacts.filter(({ ledger }) => {
-      const parts = counted.slice(taken, taken + ledger.length)
-      taken += ledger.length
-      return holds(ledger, parts)
-    }),
-  )
+  for (const artefact of doubtful) {
+    const parts = counted.slice(taken, taken + artefact.ledger.length)
+    taken += artefact.ledger.length
+    if (holds(artefact.ledger, parts)) holding.add(artefact)
+  }
+  return holding
 }
 
 /** Retention takes the oldest parts; any other loss, and any addition, means a changed past. */

@@ -71,7 +71,13 @@ function statements(sql: Sql, tenantId: string, shard: number, { windows, usage 
     insertNewDevices(sql, tenantId, devices),
     run(upsertMetrics(tenantId, metrics)),
     insertWindows(sql, tenantId, shard, metricIds, windows),
-    run(markDue(tenantId, metricIds)),
+    run(
+      markDue(
+        tenantId,
+        metricIds,
+        windows.map(({ windowStart }) => windowStart),
+      ),
+    ),
     markUnsettled(sql, tenantId, metricIds, windows),
     ...usageRows,
   ]
