@@ -86,6 +86,13 @@ export function isConflict(error: unknown): boolean {
   return error instanceof Error && 'code' in error && CONFLICTS.has(String(error.code))
 }
 
+/** Whether the database lacks a table, column or function: it was not migrated, which is no fault of any one row. */
+export function isUnmigrated(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && UNMIGRATED.has(String(error.code))
+}
+
+const UNMIGRATED = new Set(['42P01', '42703', '42883'])
+
 const CONFLICTS = new Set(['40001', '40P01', '23505'])
 
 const CONNECTION_ERRORS = new Set([

@@ -1,21 +1,27 @@
-// `npm run bench:nab -- --data DIR --labels FILE --out DIR [--per-file]`: runs the product's detection over a labelled
-// corpus in the layout of the Numenta Anomaly Benchmark, writes its result files and prints the score.
+// `npm run bench:nab -- --data DIR --labels FILE --out DIR [--through-db] [--per-file]`: runs the product's detection over
+// a labelled corpus in the layout of the Numenta Anomaly Benchmark, writes its result files and prints the score. With
+// `--through-db` by way of a Postgres of its own and the command line, to the same files.
 import { parseArgs } from 'node:util'
+import { withPostgres } from '../with-postgres.ts'
 import { type CorpusFile, listCorpus, readCorpusFile, readLabels, windowRows, writeResult } from './corpus.ts'
 import { bestThreshold, type CorpusScore, PROFILES, type ScoredFile, scoreCorpus } from './score-corpus.ts'
 import { scoreRows } from './score-rows.ts'
+import { type NamedRows, scoreThroughDb } from './through-db.ts'
 
 /** At or above it a window is anomalous, on every metric. */
 const THRESHOLD = 1
 
-const USAGE = 'npm run bench:nab -- --data DIR --labels FILE --out DIR [--per-file]'
+const USAGE = 'npm run bench:nab -- --data DIR --labels FILE --out DIR [--through-db] [--per-file]'
 
 interface LabelledFile extends ScoredFile {
   name: string
 }
 
-const numbersOf = ({ values }: CorpusFile) =>
-  Float64Array.from(values, (text) => (text.trim() === '' ? Number.NaN : Number(text)))
+const rowsOf = ({ name, times, values }: CorpusFile): NamedRows => ({
+  name,
+  times,
+  values: Float64Array.from(values, (text) => (text.trim() === '' ? Number.NaN : Number(text))),
+})
 
 function printScores(files: LabelledFile[]): void {
   console.log(`${''.padEnd(10)}${'threshold'.padStart(10)}  score  windows found  false rows`)
@@ -39,33 +45,43 @@ function printFiles(files: LabelledFile[]): void {
   }
 }
 
-function main(): void {
+/** The scores of every file, and by what they were made. */
+async function scoreFiles(files: NamedRows[], throughDb: boolean): Promise<[Float64Array[], by: string]> {
+  if (!throughDb) return [files.map(({ times, values }) => scoreRows(times, values)), '']
+  const { scores, runs } = await withPostgres({ durable: false }, (environment) =>
+    scoreThroughDb(files, environment),
+  )
+  return [scores, ` by ${runs} runs of the command line`]
+}
+
+async function main(): Promise<void> {
   const text = { type: 'string' } as const
-  const options = { data: text, labels: text, out: text, 'per-file': { type: 'boolean' } } as const
-  const { data, labels: labelFile, out, 'per-file': perFile } = parseArgs({ options }).values
+  const flag = { type: 'boolean' } as const
+  const options = { data: text, labels: text, out: text, 'through-db': flag, 'per-file': flag } as const
+  const { data, labels: labelFile, out, ...flags } = parseArgs({ options }).values
   if (!data || !labelFile || !out) throw new Error(`Give all three: ${USAGE}`)
   const labels = readLabels(labelFile)
-  const started = performance.now()
+  const files = listCorpus(data).map((name) => readCorpusFile(data, name))
+  const begun = performance.now()
+  const [scores, by] = await scoreFiles(files.map(rowsOf), flags['through-db'] === true)
+  const seconds = ((performance.now() - begun) / 1000).toFixed(1)
+  const rows = scores.reduce((sum, { length }) => sum + length, 0)
   const scored: LabelledFile[] = []
-  let rows = 0
-  for (const name of listCorpus(data)) {
-    const file = readCorpusFile(data, name)
-    const scores = scoreRows(file.times, numbersOf(file))
-    writeResult(out, file, scores)
-    rows += scores.length
+  for (const [i, file] of files.entries()) {
+    writeResult(out, file, scores[i]!)
     // The labels come in here, when the scores are written.
-    if (labels[name]) scored.push({ name, scores, windows: windowRows(file, labels) })
+    if (labels[file.name])
+      scored.push({ name: file.name, scores: scores[i]!, windows: windowRows(file, labels) })
   }
-  const seconds = ((performance.now() - started) / 1000).toFixed(1)
   const missing = Object.keys(labels).filter((name) => !scored.some((file) => file.name === name))
   if (missing.length > 0) console.log(`Labelled but not in ${data}: ${missing.join(', ')}`)
-  console.log(`${rows} rows scored in ${seconds} s; ${scored.length} labelled files:`)
-  if (perFile) printFiles(scored)
+  console.log(`${rows} rows scored in ${seconds} s${by}; ${scored.length} labelled files:`)
+  if (flags['per-file']) printFiles(scored)
   printScores(scored)
 }
 
 try {
-  main()
+  await main()
 } catch (error) {
   console.error(error instanceof Error ? error.message : error)
   process.exitCode = 1

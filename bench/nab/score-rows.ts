@@ -1,44 +1,27 @@
 import { emptyBaseline, judge, stepBaseline, type Verdict } from '../../ml-service/baseline/baseline.ts'
-import { WINDOW_MS, windowStartOf } from '../../telemetry/window.ts'
+import { windowStartOf } from '../../telemetry/window.ts'
 import { featuresOfValues } from '../../telemetry/window-features.ts'
-
-/** Steps between rows that tell the usual one. */
-const STEPS = 31
+import { questionsOf, scoresOf } from './questions.ts'
 
 /**
  * The anomaly score of each row, as live scoring would have had it on the row's arrival: the row that completes its window
- * carries the window's onset score, the others 0. A row completes its window when the next is due, by
- * the steps so far, in a later one; a window that ends sooner than thought is told by the row after it.
- * Rows come in the order of the file: a repeated timestamp replaces its value, and one that lies back
- * makes the walk begin again, as a late window does in the product. Values that are no number are not rows to
- * the product and score 0.
+ * carries the window's onset score, the others 0. Rows come in the order of the file: a repeated timestamp
+ * replaces its value, and one that lies back makes the walk begin again, as a late window does in the product.
  */
 export function scoreRows(times: Float64Array, values: Float64Array): Float64Array {
-  const scores = new Float64Array(times.length)
+  const questions = questionsOf(times, values)
+  const answers = new Float64Array(questions.length)
   const series = new ArrivingSeries()
-  const steps: number[] = []
-  let told = { start: Number.NaN, score: 0, isTold: true }
+  let next = 0
   for (let row = 0; row < times.length; row += 1) {
     if (!Number.isFinite(values[row])) continue
-    const time = times[row]!
-    const start = windowStartOf(time)
-    if (row > 0 && time > times[row - 1]!) {
-      if (steps.push(time - times[row - 1]!) > STEPS) steps.shift()
+    series.add(times[row]!, values[row]!)
+    for (; questions[next]?.row === row; next += 1) {
+      answers[next] = series.verdict(questions[next]!.windowStart).onsetScore
     }
-    const before = series.add(time, values[row]!)
-    if (start !== told.start) {
-      if (!told.isTold && before?.windowStart === told.start) scores[row] = before.onsetScore
-      told = { start, score: 0, isTold: false }
-    }
-    if (time + medianOf(steps) < start + WINDOW_MS) continue
-    const { onsetScore } = series.verdict(start)
-    if (onsetScore > told.score) scores[row] = Math.max(scores[row]!, onsetScore)
-    told = { start, score: Math.max(told.score, onsetScore), isTold: true }
   }
-  return scores
+  return scoresOf(times.length, questions, answers)
 }
-
-const medianOf = (steps: number[]) => steps.toSorted((a, b) => a - b)[steps.length >> 1] ?? 0
 
 /** A series whose rows arrive, with the baseline of what lies before the window that is being filled. */
 class ArrivingSeries {
@@ -48,9 +31,11 @@ class ArrivingSeries {
   #baseline = emptyBaseline()
   /** How many of the windows the baseline has learned. */
   #learned = 0
+  /** On the last of them. */
+  #last: Verdict | undefined
 
-  /** Takes one datapoint. Returns the verdict on the newest window that is complete by its coming. */
-  add(time: number, value: number): Verdict | undefined {
+  /** Takes one datapoint. */
+  add(time: number, value: number): void {
     const start = windowStartOf(time)
     const known = this.#windows.get(start)
     if (known) known.set(time, value)
@@ -58,24 +43,23 @@ class ArrivingSeries {
       this.#windows.set(start, new Map([[time, value]]))
       this.#starts.splice(this.#starts.findLastIndex((other) => other < start) + 1, 0, start)
     }
-    return this.#walkTo(start)
+    this.#walkTo(start)
   }
 
-  /** What is known of the window now, on the grounds of the windows before it. */
+  /** What is known now, on the grounds of the windows before it, of the window being filled or the one before. */
   verdict(start: number): Verdict {
-    return judge(this.#baseline, this.#features(start))
+    return this.#last?.windowStart === start ? this.#last : judge(this.#baseline, this.#features(start))
   }
 
-  #walkTo(start: number): Verdict | undefined {
+  #walkTo(start: number): void {
     if (start < (this.#baseline.learnedUntil ?? start)) {
       this.#baseline = emptyBaseline()
       this.#learned = 0
+      this.#last = undefined
     }
-    let last: Verdict | undefined
     for (; this.#starts[this.#learned]! < start; this.#learned += 1) {
-      last = stepBaseline(this.#baseline, this.#features(this.#starts[this.#learned]!))
+      this.#last = stepBaseline(this.#baseline, this.#features(this.#starts[this.#learned]!))
     }
-    return last
   }
 
   #features(start: number) {

@@ -3,6 +3,7 @@ import { log, messageOf } from '../log.ts'
 import { findSeries, findTenant, listSeries, type Series } from '../metric-lookup.ts'
 import { progress } from '../progress.ts'
 import { openArtefactStore } from '../train/artefact-store.ts'
+import { removeArtefacts } from '../train/recorded-artefacts.ts'
 import { type TrainResult, trainSeries } from '../train/train-series.ts'
 import { UsageError } from '../usage-error.ts'
 import { type Command, type CommandContext, optional, required, timeOption } from './command.ts'
@@ -23,6 +24,7 @@ export const train: Command = async (context, options) => {
   const tenantId = await findTenant(pool, required(options, 'tenant'))
   const series = await findSeries(pool, tenantId, required(options, 'metric'))
   const result = await inTransaction(pool, series, (db) => trainSeries(db, store, series, until))
+  await removeArtefacts(store, result.obsolete)
   context.print(lineOf(series, result, context.now()))
   return 0
 }
@@ -35,7 +37,8 @@ async function trainAll({ environment, pool, print }: CommandContext, all: Serie
   let models = 0
   for (const series of all) {
     try {
-      const { model } = await inTransaction(pool, series, (db) => trainSeries(db, store, series))
+      const { model, obsolete } = await inTransaction(pool, series, (db) => trainSeries(db, store, series))
+      await removeArtefacts(store, obsolete)
       if (model) models += 1
     } catch (error) {
       failed += 1

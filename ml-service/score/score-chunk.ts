@@ -9,14 +9,12 @@ import {
 import { readyAt } from '../baseline/judge-window.ts'
 import type { Database } from '../database.ts'
 import { type MetricWindows, readChunk } from '../features/read-chunk.ts'
-import { log, messageOf } from '../log.ts'
 import { MetricError } from '../metric-error.ts'
 import type { Series } from '../metric-lookup.ts'
 import { ArtefactKeeper } from '../train/artefact-keeper.ts'
 import type { ArtefactStore } from '../train/artefact-store.ts'
-import { inParallel } from '../train/in-parallel.ts'
 import { deleteModels } from '../train/models-sql.ts'
-import { newestArtefacts, recordArtefacts } from '../train/recorded-artefacts.ts'
+import { newestArtefacts, recordArtefacts, removeArtefacts } from '../train/recorded-artefacts.ts'
 import { startWalk, type Walk, walkWindow } from '../train/walk.ts'
 import { correctMarked } from './correct-windows.ts'
 import { deleteDue } from './due-sql.ts'
@@ -108,16 +106,7 @@ export async function scoreChunk(
     metrics: chunk.runs,
     failures,
     alerts: chunk.rules.alerts,
-    cleanUp: () => removeAll(deps.store, obsolete),
-  }
-}
-
-/** What stays behind costs space, nothing else. */
-async function removeAll(store: ArtefactStore, paths: string[]): Promise<void> {
-  try {
-    await inParallel(paths, (artefactPath) => store.remove(artefactPath))
-  } catch (error) {
-    log('warn', 'artefacts_not_removed', { error: messageOf(error) })
+    cleanUp: () => removeArtefacts(deps.store, obsolete),
   }
 }
 
@@ -255,6 +244,6 @@ async function settleArtefacts({ db, deps, tenantId, runs }: ChunkRun): Promise<
   const forget = settled.flatMap((metric) => metric.forget)
   if (forget.length > 0) await deleteModels(db, tenantId, forget)
   const record = settled.flatMap((metric) => metric.record)
-  await recordArtefacts(db, deps.store, tenantId, record)
-  return settled.flatMap(({ obsolete }) => obsolete)
+  const replaced = await recordArtefacts(db, deps.store, tenantId, record)
+  return [...settled.flatMap(({ obsolete }) => obsolete), ...replaced]
 }

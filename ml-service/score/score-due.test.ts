@@ -234,6 +234,19 @@ it('goes on after a metric that fails, says so in the log and by exit code 1, an
   expect((await outcome(tenant.tenantId)).due).toBe(1)
 })
 
+it('blames no metric for a database that was not migrated, and fails once', async () => {
+  const tenant = await seeded(3)
+  await pool.query('alter table anomaly_scores rename column reasons to why')
+  try {
+    const { code, stderr } = await runCli(['score', '--all'], environment(tenant))
+    const [only, ...others] = stderr.trim().split('\n')
+    expect([code, others]).toEqual([1, []])
+    expect(JSON.parse(only!)).toMatchObject({ level: 'error', error: expect.stringContaining('reasons') })
+  } finally {
+    await pool.query('alter table anomaly_scores rename column why to reasons')
+  }
+})
+
 /** Metrics that have been scored once, and of which the first one's newest artefact is now `change`d. */
 async function withArtefact(change: (file: string) => { text: string } | undefined) {
   const tenant = await seeded(3)

@@ -1,6 +1,14 @@
 import type pg from 'pg'
 import { logAlerts } from '../alerts/log-alerts.ts'
-import { become, inTransaction, isConflict, isUnreachable, OPERATOR, scopedDatabase } from '../database.ts'
+import {
+  become,
+  inTransaction,
+  isConflict,
+  isUnmigrated,
+  isUnreachable,
+  OPERATOR,
+  scopedDatabase,
+} from '../database.ts'
 import { log, messageOf } from '../log.ts'
 import { MetricError } from '../metric-error.ts'
 import type { ArtefactStore } from '../train/artefact-store.ts'
@@ -30,7 +38,7 @@ export interface ScoreDueDeps {
 /**
  * Scores due metrics that nobody else holds, a chunk of one tenant's in a transaction, until none is left or
  * `stopped` says so; the chunk at hand is finished. A metric that fails is logged, keeps its due row and joins
- * `except`. Throws when Postgres is away.
+ * `except`. Throws when Postgres is away or was not migrated.
  */
 export async function scoreDue(deps: ScoreDueDeps, stopped: () => boolean = () => false): Promise<void> {
   const results = await Promise.allSettled(Array.from({ length: AT_ONCE }, () => drain(deps, stopped)))
@@ -65,7 +73,7 @@ async function drain(deps: ScoreDueDeps, stopped: () => boolean): Promise<void> 
       limit = Math.min(CHUNK_METRICS, 2 * limit)
       conflicts = 0
     } catch (error) {
-      if (isUnreachable(error)) throw error
+      if (isUnreachable(error) || isUnmigrated(error)) throw error
       if (isConflict(error) && conflicts < MAX_CONFLICTS) {
         conflicts += 1
         const about = { ...aboutOf(claimed), error: messageOf(error) }
@@ -89,7 +97,9 @@ function blame(deps: ScoreDueDeps, claimed: MetricKey[], error: unknown): boolea
   return true
 }
 
+/** Two may find the same one out: what fails is free again before `except` holds it. */
 function fail({ except }: ScoreDueDeps, error: MetricError): void {
+  if (except.has(error.metricId)) return
   except.add(error.metricId)
   log('error', 'scoring_failed', {
     tenant_id: error.tenantId,

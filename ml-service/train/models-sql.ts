@@ -28,19 +28,29 @@ export async function selectModels(
   return rows
 }
 
-/** Records artefacts of one tenant; training again up to the same time updates an entry. */
+/**
+ * Records artefacts of one tenant; training again up to the same time updates an entry. Returns the paths that entries
+ * had before and have no more.
+ */
 export async function upsertModels(
   db: Database,
   tenantId: string,
   models: (ModelRow & MetricKey)[],
-): Promise<void> {
-  await db.query(
-    `insert into models (tenant_id, metric_id, id, path, sha256, trained_until)
-     select $1, m.metric_id, m.id, m.path, m.sha256, ${TO_INSTANT('m.until')}
-     from unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::float8[])
-       as m (metric_id, id, path, sha256, until)
-     on conflict (tenant_id, metric_id, trained_until)
-     do update set path = excluded.path, sha256 = excluded.sha256, updated_at = now()`,
+): Promise<string[]> {
+  const { rows } = await db.query<{ path: string }>(
+    `with m as (
+       select *, ${TO_INSTANT('until')} as trained_until
+       from unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::float8[])
+         as m (metric_id, id, path, sha256, until)),
+     replaced as (
+       select old.path from m join models old on old.tenant_id = $1 and old.metric_id = m.metric_id
+         and old.trained_until = m.trained_until and old.path <> m.path),
+     recorded as (
+       insert into models (tenant_id, metric_id, id, path, sha256, trained_until)
+       select $1, m.metric_id, m.id, m.path, m.sha256, m.trained_until from m
+       on conflict (tenant_id, metric_id, trained_until)
+       do update set path = excluded.path, sha256 = excluded.sha256, updated_at = now())
+     select path from replaced`,
     [
       tenantId,
       arrayText(models.map(({ metricId }) => metricId)),
@@ -50,6 +60,7 @@ export async function upsertModels(
       arrayText(models.map(({ trainedUntil }) => trainedUntil)),
     ],
   )
+  return rows.map(({ path }) => path)
 }
 
 export async function deleteModels(db: Database, tenantId: string, ids: string[]): Promise<void> {

@@ -102,17 +102,29 @@ export function prepareArtefact(artefact: Artefact, suffix: '.json' | typeof HEA
   }
 }
 
-/** Writes the files, then their entries: an entry never names a file that is not there. */
+/**
+ * Writes the files, then their entries: an entry never names a file that is not there. Returns the files that
+ * entries named before, to be removed once the transaction has committed.
+ */
 export async function recordArtefacts(
   db: Database,
   store: ArtefactStore,
   tenantId: string,
   artefacts: PreparedArtefact[],
-): Promise<void> {
-  if (artefacts.length === 0) return
+): Promise<string[]> {
+  if (artefacts.length === 0) return []
   await inParallel(artefacts, ({ model, text }) => store.write(model.path, text))
   const rows = artefacts.map(({ key, model }) => ({ ...key, ...model }))
-  await upsertModels(db, tenantId, rows)
+  return upsertModels(db, tenantId, rows)
+}
+
+/** What stays behind costs space, nothing else. */
+export async function removeArtefacts(store: ArtefactStore, paths: string[]): Promise<void> {
+  try {
+    await inParallel(paths, (artefactPath) => store.remove(artefactPath))
+  } catch (error) {
+    log('warn', 'artefacts_not_removed', { error: messageOf(error) })
+  }
 }
 
 /** A file that is gone or damaged is as good as none: the walk starts from an older one. */

@@ -17,6 +17,8 @@ export interface TrainResult {
   readyAt: number
   /** Undefined when there are too few windows for a model. */
   model: ModelRow | undefined
+  /** Files that nothing names any more, to be removed once the transaction has committed. */
+  obsolete: string[]
 }
 
 /**
@@ -58,8 +60,9 @@ async function fitSeries(
     if (until === undefined && recorded === undefined && walk.baseline.readyAfter !== undefined) break
   }
   const { windows, readyAfter } = walk.baseline
-  if (readyAfter === undefined) return { windows, readyAt: readyAt(walk.baseline), model: undefined }
+  const result = { windows, readyAt: readyAt(walk.baseline) }
+  if (readyAfter === undefined) return { ...result, model: undefined, obsolete: [] }
   const prepared = prepareArtefact(artefactOf(walk, series), '.json')
-  await recordArtefacts(db, store, tenantId, [prepared])
-  return { windows, readyAt: readyAt(walk.baseline), model: prepared.model }
+  const obsolete = await recordArtefacts(db, store, tenantId, [prepared])
+  return { ...result, model: prepared.model, obsolete }
 }
