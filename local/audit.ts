@@ -15,8 +15,8 @@ const Report = v.object({
 const Refusal = v.object({ statusCode: v.number() })
 
 const SEVERE = ['high', 'critical']
-/** How a registry answers that has no such endpoint, as mirrors often have none. */
-const NO_ENDPOINT = [404, 405, 501]
+/** How a registry answers that has no such endpoint or lets nobody at it, as mirrors often do. */
+const NO_ENDPOINT = [403, 404, 405, 501]
 
 export interface AuditOutcome {
   exitCode: 0 | 1
