@@ -2,6 +2,8 @@ import { availableParallelism } from 'node:os'
 import { cloudflareTest } from '@cloudflare/vitest-pool-workers'
 import { defineConfig } from 'vitest/config'
 
+const showLogs = process.env['LOGS'] === '1'
+
 /**
  * Three levels by file name: x.test.ts (Node), x.workerd.test.ts (the Workers runtime), e2e/ (the whole
  * stack as `npm start` runs it). All share one embedded Postgres with a database a file.
@@ -9,7 +11,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     // The JSON logs of what is under test drown what tests themselves print: figures, seeds. LOGS=1 shows them.
-    onConsoleLog: (log) => process.env['LOGS'] === '1' || !/^\{|^\s*at |uncaught exception/.test(log),
+    onConsoleLog: (log) => showLogs || !/^\{|^\s*at |uncaught exception/.test(log),
     globalSetup: ['./local/test-postgres.ts'],
     // Vitest would leave one core free, which is half of two.
     maxWorkers: availableParallelism(),
@@ -35,7 +37,8 @@ export default defineConfig({
         test: {
           name: 'workerd',
           include: ['**/*.workerd.test.ts'],
-          setupFiles: ['./worker/testing/flat-prototypes.ts'],
+          setupFiles: ['./worker/testing/flat-prototypes.ts', './worker/testing/quiet-console.ts'],
+          provide: { showLogs },
           testTimeout: 30_000,
         },
       },

@@ -4,6 +4,7 @@ import * as v from 'valibot'
 /** Context comes as a number or a boolean from cdk.json, as text from `cdk deploy -c name=value`. */
 const wholeNumber = (least: number, most: number) =>
   v.pipe(v.union([v.number(), v.string()]), v.toNumber(), v.integer(), v.minValue(least), v.maxValue(most))
+const share = v.pipe(v.union([v.number(), v.string()]), v.toNumber(), v.minValue(0), v.maxValue(1))
 const flag = v.pipe(v.union([v.boolean(), v.string()]), v.transform(String), v.parseBoolean())
 const cron = v.pipe(
   v.string(),
@@ -36,6 +37,8 @@ const SETTINGS = {
   serviceTasksMax: v.optional(wholeNumber(1, 20), 4),
   size: v.optional(v.picklist(['small', 'medium', 'large']), 'medium'),
   logDays: v.optional(v.pipe(wholeNumber(1, 365), v.values([1, 3, 7, 14, 30, 60, 90, 180, 365])), 30),
+  /** Share of successes that the ML service logs where there are many; failures always are. */
+  logSampleRate: v.optional(share, 1),
   /** While webhook secrets are re-encrypted: the secret holds WEBHOOK_SECRET_KEY_PREVIOUS too. */
   webhookKeyRotation: v.optional(flag, false),
   /** Hears of alarms; without it they are only shown in CloudWatch. */

@@ -56,13 +56,15 @@ test('while webhook secrets are re-encrypted the tasks get the key before, too',
 test('no secret stands in the environment in the clear', () => {
   const environment = new Capture()
   container({ Environment: environment })
-  expect(environment.asArray().map(({ Name }) => Name)).toEqual(['MODEL_DIR'])
+  expect(environment.asArray().map(({ Name }) => Name)).toEqual(['MODEL_DIR', 'LOG_SAMPLE_RATE'])
 })
 
 test('models are kept in the bucket, which the task may read and write', () => {
   const bucket = { Ref: Match.stringLikeRegexp('^Models') }
   container({
-    Environment: [{ Name: 'MODEL_DIR', Value: { 'Fn::Join': ['', ['s3://', bucket, '/models']] } }],
+    Environment: Match.arrayWith([
+      { Name: 'MODEL_DIR', Value: { 'Fn::Join': ['', ['s3://', bucket, '/models']] } },
+    ]),
   })
   template.hasResourceProperties('AWS::IAM::Policy', {
     Roles: [{ Ref: Match.stringLikeRegexp('TaskRole') }],
@@ -87,6 +89,14 @@ test('the container cannot write to its own file system', () => {
 
 test('a stop reaches the process and leaves it two minutes', () => {
   container({ LinuxParameters: Match.objectLike({ InitProcessEnabled: true }), StopTimeout: 120 })
+})
+
+test('an operator sets how many successes are logged', () => {
+  const rates = every('AWS::ECS::TaskDefinition', templateOf({ logSampleRate: '0.01' })).flatMap(
+    ({ ContainerDefinitions: [only] }) =>
+      only.Environment.filter(({ Name }: { Name: string }) => Name === 'LOG_SAMPLE_RATE'),
+  )
+  expect(rates.map(({ Value }) => Value)).toEqual(['0.01', '0.01'])
 })
 
 test('logs are kept for a month', () => {
@@ -130,6 +140,7 @@ test.each([
   [{ size: 'huge' }, 'size'],
   [{ logDays: 31 }, 'logDays'],
   [{ alarmEmail: 'nobody' }, 'alarmEmail'],
+  [{ logSampleRate: 2 }, 'logSampleRate'],
 ])('the setting %j is refused by its name', (context, name) => {
   expect(() => readMlSettings(new App({ context }).node)).toThrow(new RegExp(`^${name}: `))
 })

@@ -31,7 +31,7 @@ export class MlStack extends Stack {
       image: ContainerImage.fromAsset(imageFolder, { platform: Platform.LINUX_ARM64 }),
       models: new ModelBucket(this, 'Models'),
       secret: this.#settingsSecret(),
-      ...{ logGroup: logs.group, size: settings.size },
+      ...{ logGroup: logs.group, size: settings.size, logSampleRate: settings.logSampleRate },
       moreKeys: settings.webhookKeyRotation ? ['WEBHOOK_SECRET_KEY_PREVIOUS'] : [],
     }
     const serving = new MlTask(this, 'Serving', { ...about, healthCheck: HEALTH_CHECK })

@@ -22,6 +22,7 @@ export interface MlTaskProps {
   secret: ISecret
   logGroup: ILogGroup
   size: MlSettings['size']
+  logSampleRate: number
   /** Keys of the secret besides SECRET_KEYS. */
   moreKeys: string[]
   /** For a service: what ECS asks of it. One-off tasks end by themselves. */
@@ -49,11 +50,12 @@ export class MlTask extends Construct {
     props.models.bucket.grantReadWrite(this.definition.taskRole)
   }
 
-  #addContainer({ image, models, secret, moreKeys, logGroup, healthCheck }: MlTaskProps): void {
+  #addContainer(props: MlTaskProps): void {
+    const { image, models, secret, moreKeys, logGroup, logSampleRate, healthCheck } = props
     this.definition.addContainer('Container', {
       containerName: MlTask.CONTAINER,
       image,
-      environment: { MODEL_DIR: models.modelDir },
+      environment: { MODEL_DIR: models.modelDir, LOG_SAMPLE_RATE: String(logSampleRate) },
       secrets: Object.fromEntries(
         [...SECRET_KEYS, ...moreKeys].map((key) => [key, Secret.fromSecretsManager(secret, key)]),
       ),

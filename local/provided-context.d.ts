@@ -7,5 +7,7 @@ declare module 'vitest' {
     databaseUrl: string
     /** Variables and secrets of the Worker under test. */
     workerBindings: Record<string, string>
+    /** Whether the JSON logs of what is under test are shown. */
+    showLogs: boolean
   }
 }

@@ -73,6 +73,12 @@ describe('the command line', () => {
     expect([code, stderr]).toEqual([2, 'MODEL_DIR must be s3:// and the name of a bucket.\n'])
   })
 
+  it.each(['2', 'all', '-1'])('says what LOG_SAMPLE_RATE must be where it is %s', async (rate) => {
+    const tenant = await seedTenant(pool)
+    const { code, stderr } = await runCli(['deliver'], { ...environment(tenant), LOG_SAMPLE_RATE: rate })
+    expect([code, stderr]).toEqual([2, 'LOG_SAMPLE_RATE must be a number from 0 to 1.\n'])
+  })
+
   it('exits 1 with a log line when the database is away', async () => {
     const tenant = await seedTenant(pool)
     const env = { ...environment(tenant), DATABASE_URL: 'postgresql://127.0.0.1:1/none' }

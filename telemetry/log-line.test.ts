@@ -50,6 +50,7 @@ test('all is sampled at 1, nothing at 0, and about a tenth at 0.1', () => {
   expect(share(0.1)).toBeGreaterThan(0.085)
   expect(share(0.1)).toBeLessThan(0.115)
   expect(isSampled('f'.repeat(32), 1)).toBe(true)
+  expect(isSampled('f'.repeat(32), Number.NaN)).toBe(true)
 })
 
 test('who is sampled at a low rate is so at a higher one: parts with different rates agree on the rare ones', () => {

@@ -127,4 +127,5 @@ const SAMPLED_DIGITS = 8
  * every trace-id, so that the lines of one request stay together in whichever part. Failures are always logged.
  */
 export const isSampled = (traceId: string, rate: number) =>
-  Number.parseInt(traceId.slice(-SAMPLED_DIGITS), 16) < rate * 16 ** SAMPLED_DIGITS
+  // So that a rate which is no number, in a setting, hides nothing.
+  !(Number.parseInt(traceId.slice(-SAMPLED_DIGITS), 16) >= rate * 16 ** SAMPLED_DIGITS)

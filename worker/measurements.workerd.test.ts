@@ -3,7 +3,7 @@ import { env } from 'cloudflare:workers'
 import { afterEach, expect, test, vi } from 'vitest'
 import type { MetricPoint } from '../telemetry/metric-point.ts'
 import { batchMessage, consume, persisted, withoutQueue } from './testing/consume.ts'
-import { createTenant, seriesBatch, type TestTenant } from './testing/tenant.ts'
+import { createTenant, request, seriesBatch, type TestTenant } from './testing/tenant.ts'
 
 // The local binding takes measurements and keeps none, so what is written is listened to.
 const written = () =>
@@ -56,6 +56,25 @@ test('a refused one tells the code, and its size where it was read', async () =>
   expect(rowsOf(writer, 'ingest')).toEqual([
     ['ingest', 'invalid_json', '/v1/ingest', 1, 0, 0, 11, ANY, 0, 0, 0],
     ['ingest', 'unsupported_media_type', '/v1/ingest', 1, 0, 0, 0, ANY, 0, 0, 0],
+  ])
+})
+
+test('other protocols are measured under their routes', async () => {
+  const tenant = await createTenant()
+  written()
+  await request('/api/v2/write', {
+    method: 'POST',
+    headers: { authorization: `Token ${tenant.key}`, 'content-type': 'text/plain' },
+    body: 'engine,device=pump-7 temperature=71.3',
+  })
+  await request('/otlp/v1/metrics', {
+    method: 'POST',
+    headers: { 'x-api-key': tenant.key, 'content-type': 'application/json' },
+    body: '{"resourceMetrics":3}',
+  })
+  expect(rowsOf(tenant, 'ingest').map((row) => row.slice(0, 5))).toEqual([
+    ['ingest', 'accepted', '/api/v2/write', 1, 1],
+    ['ingest', 'validation_failed', '/otlp/v1/metrics', 1, 0],
   ])
 })
 

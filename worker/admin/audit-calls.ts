@@ -12,5 +12,11 @@ export const auditCalls: MiddlewareHandler<AppEnv> = async (c, next) => {
   const { method, path } = c.req
   const tenantId = /^\/admin\/tenants\/([0-9a-f-]{36})/.exec(path)?.[1]
   const outcome = { status: c.res.status, address: clientAddress(c) }
-  log('info', 'admin_call', { ...(tenantId && { tenant_id: tenantId }), method, path, ...outcome })
+  log('info', 'admin_call', {
+    ...(tenantId && { tenant_id: tenantId }),
+    trace_id: c.get('traceId'),
+    method,
+    path,
+    ...outcome,
+  })
 }

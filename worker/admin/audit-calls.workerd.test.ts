@@ -17,7 +17,13 @@ it('logs who did what to which tenant and how it ended, without the key that was
     const answer = await admin('POST', `/tenants/${id}/keys`, { scopes: ['read'] })
     key = (await answer.json<{ key: string }>()).key
   })
-  const about = { event: 'admin_call', tenant_id: id, method: 'POST', path: `/admin/tenants/${id}/keys` }
+  const about = {
+    event: 'admin_call',
+    tenant_id: id,
+    trace_id: expect.any(String),
+    method: 'POST',
+    path: `/admin/tenants/${id}/keys`,
+  }
   expect(lines.map((line) => JSON.parse(line))).toEqual([
     { time: expect.any(String), level: 'info', service: 'edge', ...about, status: 201 },
   ])

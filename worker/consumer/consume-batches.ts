@@ -24,6 +24,9 @@ interface Loaded extends Delivery {
   batch: LoadedBatch
 }
 
+/** Before it was loaded or after. */
+type Failed = Delivery & Partial<Loaded>
+
 /**
  * Stores accepted batches in Postgres, then acknowledges them to their shards. Answers per message: a batch
  * that cannot be stored takes no other with it.
@@ -85,9 +88,10 @@ async function load(delivery: Delivery, limits: ReadLimits, env: Env): Promise<L
 }
 
 /** Its reason is noted with the shard: when the queue gives up, whoever stores the dead letter was not there. */
-async function fail({ message, body }: Delivery, error: unknown, env: Env): Promise<void> {
+async function fail({ message, body, batch }: Failed, error: unknown, env: Env): Promise<void> {
   const { tenant_id, batch_id } = body
-  await settleTenantFailure(message, error, { tenant_id, batch_id }, env)
+  const trace = batch?.traceId ? { trace_id: batch.traceId } : {}
+  await settleTenantFailure(message, error, { tenant_id, batch_id, ...trace }, env)
   const outcome = isPoison(error) ? 'failed' : 'postponed'
   measure(env.METRICS, { kind: 'store', tenantId: tenant_id, outcome, batches: 1 })
   if (!isPoison(error)) return
