@@ -7,6 +7,7 @@ import { EmptyDatabase } from '../testing/empty-database.ts'
 import { type Point, seedTenant } from '../testing/seed-tenant.ts'
 import { steadyPoints, WINDOW } from '../testing/synthetic.ts'
 import { openArtefactStore } from '../train/artefact-store.ts'
+import { trainSeries } from '../train/train-series.ts'
 import { scoreDue } from './score-due.ts'
 
 /* Due metrics say from which window on they changed: what scoring need not look at before it, and must after. */
@@ -20,8 +21,7 @@ async function newMetric() {
   const tenant = await seedTenant(database.pool)
   const series = await tenant.series('pump', 'temperature')
   return {
-    tenantId: tenant.tenantId,
-    metricId: series.metricId,
+    ...series,
     modelDir: tenant.modelDir,
     add: (points: Point[], shard = 0) => tenant.write(series, points, { datapoints: true, shard }),
   }
@@ -121,6 +121,23 @@ it('comes to the same scores whatever comes late, in whatever portions', async (
     }),
     { numRuns: 6 },
   )
+})
+
+it('does not trust a state that was trained beyond what was scored when a window before its end came', async () => {
+  const whole = await newMetric()
+  await whole.add(POINTS)
+  await score(whole)
+  const metric = await newMetric()
+  const store = openArtefactStore(metric.modelDir)
+  await metric.add(POINTS.filter((_, i) => i < 434 && i !== 433)) // little more than to an artefact
+  await score(metric)
+  await metric.add(POINTS.slice(434, 438))
+  await inTransaction(database.pool, metric, (db) => trainSeries(db, store, metric, START + 438 * WINDOW))
+  await metric.add(POINTS.slice(433, 434))
+  await score(metric)
+  await metric.add(POINTS.slice(438))
+  await score(metric)
+  expect(await scoresOf(metric)).toEqual(await scoresOf(whole))
 })
 
 it('walks again from before a value that a later batch corrected', async () => {

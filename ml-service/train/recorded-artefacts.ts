@@ -99,11 +99,18 @@ export interface PreparedArtefact {
 }
 
 const HEAD_SUFFIX = '.head.json'
+const TRAINED_SUFFIX = '.trained.json'
 
 /** Whether a model lies between checkpoints: only the newest one of a metric is kept. */
 export const isHead = (model: ModelRow): boolean => model.path.endsWith(HEAD_SUFFIX)
 
-export function prepareArtefact(artefact: Artefact, suffix: '.json' | typeof HEAD_SUFFIX): PreparedArtefact {
+/** Whether `train` made it: it may end behind all that was scored, where scoring does not keep it true. */
+const isTrained = (model: ModelRow): boolean => model.path.endsWith(TRAINED_SUFFIX)
+
+export function prepareArtefact(
+  artefact: Artefact,
+  suffix: '.json' | typeof HEAD_SUFFIX | typeof TRAINED_SUFFIX,
+): PreparedArtefact {
   const { tenantId, metricId, trainedUntil } = artefact
   const text = encodeArtefact(artefact)
   const sha256 = sha256Of(text)
@@ -194,9 +201,10 @@ async function stillHolding(
 ): Promise<Set<Artefact | undefined>> {
   const holding = new Set<Artefact | undefined>()
   const doubtful: Artefact[] = []
-  for (const { artefact, wanted } of searches) {
+  for (const { artefact, wanted, candidates, at } of searches) {
     if (artefact === undefined) continue
-    if (artefact.trainedUntil <= (wanted.changedFrom ?? Number.NEGATIVE_INFINITY)) holding.add(artefact)
+    const { changedFrom = Number.NEGATIVE_INFINITY } = wanted
+    if (artefact.trainedUntil <= changedFrom && !isTrained(candidates[at]!)) holding.add(artefact)
     else doubtful.push(artefact)
   }
   if (doubtful.length === 0) return holding

@@ -62,7 +62,7 @@ async function fitSeries(
   const { windows, readyAfter } = walk.baseline
   const result = { windows, readyAt: readyAt(walk.baseline) }
   if (readyAfter === undefined) return { ...result, model: undefined, obsolete: [] }
-  const prepared = prepareArtefact(artefactOf(walk, series), '.json')
+  const prepared = prepareArtefact(artefactOf(walk, series), '.trained.json')
   const obsolete = await recordArtefacts(db, store, tenantId, [prepared])
   return { ...result, model: prepared.model, obsolete }
 }
