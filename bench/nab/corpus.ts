@@ -38,7 +38,7 @@ export function readCorpusFile(dir: string, name: string): CorpusFile {
 }
 
 /** `2014-04-10 07:15:00`, with or without fraction, T and Z; UTC in any case. NaN for anything else. */
-const timeOf = (text: string) => Date.parse(`${text.trim().replace(' ', 'T').replace(/Z$/, '')}Z`)
+export const timeOf = (text: string) => Date.parse(`${text.trim().replace(' ', 'T').replace(/Z$/, '')}Z`)
 
 /**
  * Labelled windows as row numbers: from the first row at or after the window's start to the last at or before its end.

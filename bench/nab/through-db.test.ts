@@ -42,7 +42,7 @@ const FILES = [
   // A timestamp comes again with another value when its window was told, then an hour comes again, then an old value.
   rows('one/again-and-late.csv', 450, 2 * MINUTE, {
     arrive: (order) => [...order.slice(0, 443), 442, ...order.slice(410, 443), 300, ...order.slice(443)],
-    late: { 443: 140, 460: 75, 477: 120 },
+    late: { 443: 1400, 460: 75, 477: 1200 },
   }),
 ]
 

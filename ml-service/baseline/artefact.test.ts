@@ -27,7 +27,7 @@ describe('encodeArtefact()', () => {
 describe('decodeArtefact()', () => {
   it('says of another format what to do', () => {
     expect(() => decodeArtefact('{"format":1,"windows":12}')).toThrow(
-      'Cannot read a model of format 1: this version writes 2, train it again.',
+      'Cannot read a model of format 1: this version writes 3, train it again.',
     )
   })
 

@@ -7,7 +7,7 @@ import { pack, restoredHistory, storedHistory, unpackFloats } from './stored-arr
 import { smoothed, type ViewName } from './views.ts'
 
 /** Grows with every change that an older version of this service could not read. */
-export const FORMAT = 2
+export const FORMAT = 3
 
 /** Window parts that went into a stretch of the walk: from the end of the stretch before to `until`. */
 export interface LedgerEntry {
@@ -52,6 +52,7 @@ const artefactSchema = v.object({
     log: calibrationSchema,
     smooth: calibrationSchema,
     hour: calibrationSchema,
+    still: calibrationSchema,
     std: calibrationSchema,
     range: calibrationSchema,
     count: calibrationSchema,
@@ -139,6 +140,7 @@ function calibrationsOf({ calibrations }: Stored): Baseline['calibrations'] {
     log: of('log'),
     smooth: of('smooth'),
     hour: of('hour'),
+    still: of('still'),
     std: of('std'),
     range: of('range'),
     count: of('count'),

@@ -36,7 +36,7 @@ const nth = (values: number[], p: number) => sort(values, 'asc')[Math.floor(p * 
 
 /**
  * The level's score of the last of `values`, one window each, by plain arrays: the distance to the nearest value before, against
- * an exponential tail of the distances before, each times the root of how many values were known.
+ * an exponential tail of the distances before, each times the root of how many values were known, and wider while young.
  */
 function levelScore(values: number[]): number {
   const nearest = (i: number) => Number(min(values.slice(0, i).map((x) => Math.abs(x - values[i]!))))
@@ -50,7 +50,8 @@ function levelScore(values: number[]): number {
   const usual = base + excess * Number(log(length / distances.length / rarity))
   const before = values.slice(0, last)
   const margin = 0.01 * (nth(before, 0.99) - nth(before, 0.01))
-  return (0.7 * nearest(last)) / (usual / Math.sqrt(last) + margin)
+  const days = (last - 1) / DAY
+  return (0.7 * nearest(last)) / (usual / Math.sqrt(last) + margin) / (1 + 0.6 / days)
 }
 
 describe('stepBaseline()', () => {
@@ -83,7 +84,7 @@ describe('stepBaseline()', () => {
   })
 
   it('expects no value between two known ones that would be anomalous', () => {
-    const levels = [9, 9.5, 10, 10.5, 11, 4, 16]
+    const levels = [10, 10.5, 11.5, 12, 11, 4, 18]
     const baseline = emptyBaseline()
     walk(
       Array.from({ length: 3000 }, (_, i) => windowAt(i, levels[i % 7]!)),

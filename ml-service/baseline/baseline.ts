@@ -63,6 +63,7 @@ export const emptyBaseline = (): Baseline => ({
     log: new Calibration(),
     smooth: new Calibration(),
     hour: new Calibration(),
+    still: new Calibration(),
     std: new Calibration(),
     range: new Calibration(),
     count: new Calibration(),

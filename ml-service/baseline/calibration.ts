@@ -36,6 +36,11 @@ export class Calibration {
     return this.#current.count + this.#previous.count
   }
 
+  /** The largest distance that is remembered; 0 before the first. */
+  get largest(): number {
+    return Math.max(this.#current.top[0] ?? 0, this.#previous.top[0] ?? 0)
+  }
+
   get generations(): [current: Generation, previous: Generation] {
     return [this.#current, this.#previous]
   }

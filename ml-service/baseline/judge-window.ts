@@ -4,6 +4,8 @@ import type { Baseline } from './baseline.ts'
 import { expectedRange } from './expected-range.ts'
 import { type History, rounded } from './history.ts'
 import { reasonsOf } from './reasons-of.ts'
+import { newsOf } from './season.ts'
+import { endedRun, lessonOfRun } from './standstill.ts'
 import { type Reading, readingsOf, type ViewName } from './views.ts'
 
 /** Windows, and time that they span, before anything is scored. */
@@ -15,6 +17,18 @@ const MIN_CALIBRATION = 36
 
 /** As rare as once in this time, a distance is anomalous by itself. By time, so that a metric's cadence does not matter. */
 const RARITY_MS = 12 * 3600_000
+
+/** How much wider limits are when a day is known; the longer, the less. */
+const YOUTH = 0.6
+const DAY_MS = 24 * 3600_000
+
+/** What the hour of day counts where it foretells a metric: the limit of straying from it is this part of the quartiles. */
+const FORETOLD = 0.15
+const PROVED_WEIGHT = 0.6
+const PROVED_WINDOWS = 2016
+
+/** Keeps limits finite where an event is exactly what came before. */
+const LEAST_NEWS = 1e-3
 
 /** Steps between windows that tell the usual one. */
 const STEPS = 31
@@ -51,10 +65,13 @@ export interface LimitedReading extends Reading {
 /** What `baseline` makes of the next window. Changes nothing. */
 export function judgeWindow(baseline: Baseline, window: WindowFeatures): Judgement {
   const readings = readingsOf(baseline, window)
-  const lessons = readings.map((reading) => lessonOf(baseline, reading))
+  const lessons = readings.flatMap((reading) => lessonOf(baseline, reading) ?? [])
   if (baseline.readyAfter === undefined) return learning(lessons)
   const rarity = Math.min(1, cadenceOf(baseline.histories.level) / RARITY_MS)
-  const limited = readings.flatMap((reading) => limitedReading(baseline, reading, rarity))
+  const limited = readings.flatMap((reading) => {
+    const limited = limitedReading(baseline, reading, rarity)
+    return limited ? [exceptReturns(baseline, limited, window.windowStart)] : []
+  })
   let score = 0
   let novelty = 0
   for (const reading of limited) {
@@ -102,22 +119,62 @@ export function cadenceOf(level: History): number {
  * distance as it would be with one.
  */
 function scaleOf({ histories }: Baseline, view: ViewName): number {
-  if (view === 'hour') return 1
+  if (view === 'hour' || view === 'still') return 1
   return Math.sqrt(histories[view === 'log' ? 'level' : view].size)
 }
 
-function limitedReading(baseline: Baseline, reading: Reading, rarity: number): LimitedReading[] {
+function limitedReading(baseline: Baseline, reading: Reading, rarity: number): LimitedReading | undefined {
   const calibration = baseline.calibrations[reading.view]
-  if (calibration.size < MIN_CALIBRATION) return []
-  const usual = calibration.limit(rarity)! / scaleOf(baseline, reading.view)
-  const limit = (usual + reading.margin) / reading.weight
-  return [{ ...reading, limit, score: Math.min(MAX_SCORE, reading.distance / limit) }]
+  if (calibration.size < MIN_CALIBRATION) return undefined
+  // Standstills are few and no two alike: there is no tail to fit.
+  const largest = reading.view === 'still' ? calibration.largest : calibration.limit(rarity)!
+  const usual = largest / scaleOf(baseline, reading.view) + reading.margin
+  const limit = (usual * youthOf(baseline.histories.level)) / weightOf(baseline, reading, usual)
+  return { ...reading, limit, score: Math.min(MAX_SCORE, reading.distance / limit) }
 }
 
-const lessonOf = (baseline: Baseline, { view, novelty }: Reading): Lesson => ({
-  view,
-  distance: rounded(novelty * scaleOf(baseline, view)),
-})
+/** A few days understate what a metric comes to: how much wider its limits are for now. */
+function youthOf(level: History): number {
+  const ageMs = level.startAt(level.size - 1)! - level.startAt(0)!
+  return 1 + (YOUTH * DAY_MS) / ageMs
+}
+
+/**
+ * The hour of day has the more to say the less the metric strays from what is usual at it, measured by the metric's
+ * quartiles, and the longer that has been so.
+ */
+function weightOf(
+  { histories: { level }, calibrations }: Baseline,
+  { view, weight }: Reading,
+  usual: number,
+) {
+  if (view !== 'hour') return weight
+  const body = level.quantile(0.75)! - level.quantile(0.25)!
+  const proved = PROVED_WEIGHT * Math.min(1, calibrations.hour.size / PROVED_WINDOWS)
+  return Math.max(weight, Math.min(proved, (FORETOLD * body) / usual))
+}
+
+/** What comes back at its hour is anomalous only as far as it is news. */
+function exceptReturns(
+  { histories }: Baseline,
+  reading: LimitedReading,
+  windowStart: number,
+): LimitedReading {
+  const { view, value, distance, novelty, limit } = reading
+  const excess = Math.max(distance, novelty) / limit
+  if (excess < 1 || view === 'still') return reading
+  const news = newsOf(histories[view === 'log' || view === 'hour' ? 'level' : view], value, windowStart)
+  if (news >= excess) return reading
+  const raised = (limit * excess) / Math.max(news, LEAST_NEWS)
+  return { ...reading, limit: raised, score: distance / raised }
+}
+
+/** A standstill teaches how long it was when it has ended; undefined while it lasts. */
+function lessonOf(baseline: Baseline, { view, value, novelty }: Reading): Lesson | undefined {
+  if (view !== 'still') return { view, distance: rounded(novelty * scaleOf(baseline, view)) }
+  const run = endedRun(baseline.histories.level, value)
+  return run === undefined ? undefined : { view, distance: rounded(lessonOfRun(run)) }
+}
 
 function directionOf(level: History, value: number): 'above' | 'below' | 'within' {
   if (value > level.sortedAt(level.known - 1)) return 'above'

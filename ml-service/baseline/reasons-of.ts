@@ -2,6 +2,7 @@ import type { WindowFeatures } from '../../telemetry/window-features.ts'
 import type { Baseline } from './baseline.ts'
 import type { History } from './history.ts'
 import type { LimitedReading } from './judge-window.ts'
+import { runOf } from './standstill.ts'
 import { SMOOTHED } from './views.ts'
 
 /** Within-window values this much apart (as logarithms) stand equally still. */
@@ -26,6 +27,8 @@ function reasonOf({ histories }: Baseline, window: WindowFeatures, reading: Limi
     }
     case 'hour':
       return `${short(value)} is unusual at this hour: usually ${short(usual.low - limit)} to ${short(usual.high + limit)}`
+    case 'still':
+      return `exactly ${short(window.median)} for ${ageOf(window.windowEnd - sinceWhen(histories.level, value))}, usually changes sooner`
     case 'std':
       return scatter(histories.std, window, value, when(histories.std))
     case 'range':
@@ -58,6 +61,12 @@ function flatSince(history: History, windowStart: number, value: number): number
     since = history.startAt(i)!
   }
   return since
+}
+
+/** Start of the first of the windows up to the newest known that had this median. */
+function sinceWhen(level: History, value: number): number {
+  const first = level.size - runOf(level, value) + 1
+  return level.startAt(first)!
 }
 
 function bounds(history: History, value: number, from: (log: number) => number): string {

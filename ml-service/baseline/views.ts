@@ -1,22 +1,24 @@
-import { medianSorted } from '../../telemetry/median.ts'
 import type { WindowFeatures } from '../../telemetry/window-features.ts'
 import type { Baseline } from './baseline.ts'
 import { type History, rounded } from './history.ts'
+import { usualAt } from './season.ts'
+import { runOf, STILL_MARGIN } from './standstill.ts'
 
-/** How a metric is looked at. The first four look at the windows' medians, the others into the windows. */
-export const VIEWS = ['level', 'log', 'smooth', 'hour', 'std', 'range', 'count'] as const
+/** How a metric is looked at. The first five look at the windows' medians, the others into the windows. */
+export const VIEWS = ['level', 'log', 'smooth', 'hour', 'still', 'std', 'range', 'count'] as const
 export type ViewName = (typeof VIEWS)[number]
 
 /** Views that hold a history of their own. */
 export const HISTORIES = ['level', 'smooth', 'std', 'range', 'count'] as const
 export type HistoryName = (typeof HISTORIES)[number]
 
-/** How much a view says: what is smooth most, the hour of day, which is often wrong on a holiday, least. */
+/** How much a view says: what is smooth most, the hour of day least, until it has proved to foretell the metric. */
 const WEIGHTS: Record<ViewName, number> = {
   level: 0.7,
   log: 0.7,
   smooth: 1,
   hour: 0.3,
+  still: 1,
   std: 0.5,
   range: 0.5,
   count: 0.5,
@@ -24,15 +26,6 @@ const WEIGHTS: Record<ViewName, number> = {
 
 /** Windows in a smooth value. */
 export const SMOOTHED = 3
-
-const HOUR_MS = 3_600_000
-const DAY_MS = 24 * HOUR_MS
-const SEASON_DAYS = 7
-/** The same time of day means within ten minutes. */
-const SEASON_SLACK_MS = 600_000
-/** Same-hour values that make a centre: fewer than three days say nothing of a daily rhythm. */
-const MIN_SEASON_VALUES = 3
-const MIN_SEASON_DAYS = 3
 
 /** Part of the usual spread that is added to every limit. */
 const SPREAD_MARGIN = 0.01
@@ -49,7 +42,7 @@ const LOG_STEPS = 64
 /** How far a window lies from the metric's past in one view of it. */
 export interface Reading {
   view: ViewName
-  /** As the view's history would hold it; for the hour the window's median. */
+  /** As the view's history would hold it; for the hour and the standstill the window's median. */
   value: number
   /** What it is compared with: the nearest known value, or the nearest usual one at this hour. */
   nearest: number
@@ -109,7 +102,8 @@ export function readingsOf(baseline: Baseline, window: WindowFeatures): Reading[
   const hour = hourReading(level, histories.level, window.windowStart)
   if (hour) readings.push(hour)
   // A metric of one datapoint a window has no shape, and how many there are is its cadence.
-  if ((histories.count.quantile(0.5) ?? 0) > 0) {
+  if ((histories.count.quantile(0.5) ?? 0) === 0) readings.push(stillReading(level, histories.level))
+  else {
     for (const view of ['std', 'range', 'count'] as const) {
       const value = values[view]
       const reading = value === undefined ? undefined : noveltyOf(view, histories[view], value)
@@ -170,6 +164,15 @@ function hourReading({ value, margin }: Reading, level: History, windowStart: nu
   return { view: 'hour', value, nearest, distance, novelty: distance, margin, weight: WEIGHTS.hour, usual }
 }
 
+/** Nothing within the window tells that a sensor stands still: the windows with the same median do. */
+function stillReading({ value }: Reading, level: History): Reading {
+  const distance = Math.log(runOf(level, value))
+  return {
+    ...{ view: 'still', value, nearest: value, distance, novelty: distance },
+    ...{ margin: STILL_MARGIN, weight: WEIGHTS.still },
+  }
+}
+
 function asRatio(reading: Reading): Reading {
   return {
     ...reading,
@@ -177,33 +180,4 @@ function asRatio(reading: Reading): Reading {
     novelty: Math.min(MAX_RATIO, reading.novelty),
     margin: reading.margin + RATIO_MARGIN,
   }
-}
-
-/** Seven days of at most a window each 300 s within the slack. */
-const scratch = new Float32Array(SEASON_DAYS * 5)
-
-/**
- * What is usual at this time of day: between the medians of an hour before, of now and of an hour after, so that a clock
- * that is put on or back by an hour is no anomaly. Undefined before there are enough days.
- */
-function usualAt(level: History, windowStart: number): { low: number; high: number } | undefined {
-  if (windowStart - level.startAt(0)! < MIN_SEASON_DAYS * DAY_MS) return undefined
-  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
-  for (let hour = -1; hour <= 1; hour += 1) {
-    const centre = sameHourCentre(level, windowStart + hour * HOUR_MS)
-    if (centre === undefined) continue
-    low = Math.min(low, centre)
-    high = Math.max(high, centre)
-  }
-  return low <= high ? { low, high } : undefined
-}
-
-/** Median of the windows at the same time of day on the last 7 days; undefined without enough of them. */
-function sameHourCentre(level: History, time: number): number | undefined {
-  let found = 0
-  for (let day = SEASON_DAYS; day >= 1; day -= 1) {
-    const centre = time - day * DAY_MS
-    found = level.collect(centre - SEASON_SLACK_MS, centre + SEASON_SLACK_MS, scratch, found)
-  }
-  return found < MIN_SEASON_VALUES ? undefined : medianSorted(scratch.subarray(0, found).sort())
 }

@@ -19,24 +19,33 @@ export interface TelemetryOptions {
 
 /**
  * A temperature as a sensor tells it once a second: a daily wave of ±5 about 70, slow wandering, noise of 0.3, two
- * decimals. The same options give the same windows.
+ * decimals. The values of each window; the same options give the same ones.
  */
-export function sensorWindows({
+export function sensorValues({
   windows,
   seed = 1,
   rate = 1,
-  faultAt = windows,
-  fault,
-}: TelemetryOptions): WindowFeatures[] {
+}: Omit<TelemetryOptions, 'fault' | 'faultAt'>): number[][] {
   const random = seededRandom(seed)
   let wandering = 0
   return Array.from({ length: windows }, (_, i) => {
     wandering = 0.98 * wandering + 0.15 * normal(random)
     const centre = 70 + wandering + 5 * Math.sin((2 * Math.PI * i * WINDOW) / DAY_MS)
     const count = Math.round(WINDOW_SECONDS * rate)
-    const values = Array.from({ length: count }, () => hundredths(centre + 0.3 * normal(random)))
-    return featuresOfValues(i * WINDOW, i >= faultAt && fault ? fault(values, i - faultAt, random) : values)
+    return Array.from({ length: count }, () => hundredths(centre + 0.3 * normal(random)))
   })
+}
+
+/** The windows of that sensor, with a fault in them. */
+export function sensorWindows({
+  faultAt = Number.POSITIVE_INFINITY,
+  fault,
+  ...sensor
+}: TelemetryOptions): WindowFeatures[] {
+  const random = seededRandom((sensor.seed ?? 1) + 1_000_000)
+  return sensorValues(sensor).map((values, i) =>
+    featuresOfValues(i * WINDOW, i >= faultAt && fault ? fault(values, i - faultAt, random) : values),
+  )
 }
 
 /** Normal numbers by Box and Muller. */
