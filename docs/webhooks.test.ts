@@ -9,6 +9,7 @@ import { default as addFormats } from 'ajv-formats'
 import { afterAll, describe, expect, it, vi } from 'vitest'
 import { freePort } from '../local/ports.ts'
 import { alertMessage } from '../ml-service/alerts/alert-message.ts'
+import { recoveryReasons, silenceMessage, silenceReasons } from '../ml-service/silence/silence-message.ts'
 import { disabledMessage } from '../ml-service/webhooks/endpoint-health.ts'
 import { signWebhook, webhookSecretOf } from '../telemetry/signature.ts'
 
@@ -28,8 +29,24 @@ const event = {
     acknowledgementNote: null,
   },
   ...{ state: 'open' as const, resolvedAt: null, dataMissingSince: null, acknowledgedAt: null },
+  resolvedReason: null,
 }
 const OPENED = alertMessage(event, series, 1).body
+
+const silence = {
+  ...{ id: randomUUID(), ruleId: randomUUID(), state: 'open' as const, openedAt: 1e12, resolvedAt: null },
+  ...{ resolvedReason: null, acknowledgedAt: null, acknowledgementNote: null, deviceCount: 150, sequence: 1 },
+  announced: true,
+}
+const devices = Array.from({ length: 150 }, (_, i) => ({
+  ...{ deviceId: randomUUID(), device: `pump-${i}`, lastSeenAt: 1e12 - 300_000, silentAt: 1e12 },
+  ...{ cadenceMs: 60_000, recoveredAt: null },
+}))
+const SILENT = silenceMessage(silence, devices, { silentCount: 150, reasons: silenceReasons(devices) }).body
+const [first] = devices.map((device) => ({ ...device, recoveredAt: 1e12 + 5 }))
+const RECOVERED = silenceMessage({ ...silence, sequence: 2 }, [first!], {
+  ...{ silentCount: 149, reasons: recoveryReasons([first!]) },
+}).body
 
 describe('the schema', () => {
   const [schema] = blocks('json')
@@ -40,6 +57,8 @@ describe('the schema', () => {
 
   it.each([
     ['alert.opened', OPENED],
+    ['device.silent', SILENT],
+    ['device.recovered', RECOVERED],
     ['alert.resolved', alertMessage({ ...event, state: 'resolved', resolvedAt: 1e12 + 1 }, series, 2).body],
     [
       'webhook.disabled',
@@ -49,10 +68,22 @@ describe('the schema', () => {
     expect([JSON.parse(body).type, valid(JSON.parse(body)), valid.errors]).toEqual([type, true, null])
   })
 
-  it('names every field of an alert', () => {
-    const described = JSON.parse(schema!).oneOf[0].properties.data
-    expect(Object.keys(described.properties)).toEqual(Object.keys(JSON.parse(OPENED).data))
+  it.each([
+    ['an alert', 0, OPENED],
+    ['a silence', 1, SILENT],
+  ])('names every field of %s', (_, index, body) => {
+    const described = JSON.parse(schema!).oneOf[index].properties.data
+    expect(Object.keys(described.properties)).toEqual(Object.keys(JSON.parse(body).data))
     expect(described.required).toEqual(Object.keys(described.properties))
+  })
+
+  it('holds of a silence what a message has room for', () => {
+    const { data } = JSON.parse(SILENT)
+    expect([data.devices.length, data.device_count, data.device]).toEqual([100, 150, null])
+    expect(JSON.parse(RECOVERED).data).toMatchObject({
+      device: 'pump-0',
+      devices: [{ recovered_at: expect.any(String) }],
+    })
   })
 
   it('refuses what no message is', () => {

@@ -1,4 +1,6 @@
 import { writeCheckpoint } from './checkpoint.ts'
+import { lookAround } from './device-presence.ts'
+import { marksBeside, takeReport } from './presence-report.ts'
 import { type Progress, writeProgress } from './progress.ts'
 import type { ShardStatements } from './tenant-shard-sql.ts'
 import { encodeFlush, type FlushedWindow } from './window-frames.ts'
@@ -33,16 +35,30 @@ export function flushWindows(
   const many = state.series.size > MAX_REMEMBERED_SERIES
   forgetSilentSeries(state, timing.now, many ? 0 : FORGET_SERIES_AFTER_MS)
   const chunks = chunksOf(closed.map((window) => ({ ...window, part: progress.nextPart++ })))
+  const told = lookAtDevices(state, timing.now)
   const usage = db.dirtyUsage()
-  if (chunks.length === 0 && usage.length > 0) chunks.push([])
-  const ids = chunks.map((windows, i) =>
-    db.addFlush(encodeFlush({ windows, usage: i === 0 ? usage : [] }), timing.now + timing.resendAfterMs),
-  )
+  if (chunks.length === 0 && (usage.length > 0 || told?.isNews)) chunks.push([])
+  const nextSendAt = timing.now + timing.resendAfterMs
+  const ids = chunks.map((windows, i) => {
+    const beside = i === 0 ? { usage, presence: told?.report } : { usage: [] }
+    return db.addFlush(encodeFlush({ windows, ...beside }), nextSendAt)
+  })
+  const [flush] = ids
+  if (told && flush !== undefined) state.presence.underWay = { flush, upTo: told.upTo }
   if (usage.length > 0) db.cleanUsage()
   progress.segments = writeCheckpoint(db, state, progress.segments)
   progress.checkpointedUntil = Math.max(progress.checkpointedUntil, db.lastJournalId())
+  progress.presence = marksBeside(state.presence)
   writeProgress(db, progress)
   return ids
+}
+
+/** What a flush tells of devices; news is worth a flush of its own, and so is that a silence goes on. */
+function lookAtDevices({ presence, dirty }: WindowState, now: number) {
+  const due = presence.dueMs !== null && presence.dueMs <= now
+  for (const { hash } of lookAround(presence, now)) dirty.add(hash)
+  const told = takeReport(presence, now)
+  return told && { ...told, isNews: due || told.report.devices.length > 0 }
 }
 
 function chunksOf(windows: FlushedWindow[]): FlushedWindow[][] {

@@ -6,7 +6,8 @@ import { restoreWindows } from './checkpoint.ts'
 import { oldestTimestamp } from './dedupe-horizon.ts'
 import { readSweep, type Sweep } from './forget-batches.ts'
 import { nextAlarm } from './next-alarm.ts'
-import { type Progress, readProgress } from './progress.ts'
+import { countFrom } from './presence-report.ts'
+import { type Progress, readProgress, writeProgress } from './progress.ts'
 import { type Bucket, fullBucket, parseBucket } from './rate-limit.ts'
 import { RateMeter } from './rate-meter.ts'
 import { readSeries, seriesHashOf } from './series-registry.ts'
@@ -72,9 +73,14 @@ export function restoreState(db: ShardStatements, random: Random): ShardState {
   }
 }
 
-export function storeConfig(db: ShardStatements, state: ShardState, config: TenantConfig): void {
+/** To be called inside one `transactionSync`. */
+export function storeConfig(db: ShardStatements, state: ShardState, config: TenantConfig, now: number): void {
   if (state.config !== undefined && state.config.version >= config.version) return
   db.setMeta(CONFIG, JSON.stringify(config))
+  if (state.config?.state === 'suspended' && config.state === 'active') {
+    const marks = countFrom(state.windows.presence, now)
+    writeProgress(db, Object.assign(state.progress, { presence: marks }))
+  }
   state.config = config
 }
 
@@ -113,7 +119,8 @@ export function flushDueAt(
   const { usageDirtySince, lastFlushAt } = state
   const closeAt = nextCloseAt(series, latenessMsOf(state))
   const usageAt = usageDirtySince === undefined ? undefined : usageDirtySince + USAGE_FLUSH_AFTER_MS
-  return nextAlarm([closeAt, usageAt], lastFlushAt + intervalMs)
+  const lookAt = state.windows.presence.dueMs ?? undefined
+  return nextAlarm([closeAt, usageAt, lookAt], lastFlushAt + intervalMs)
 }
 
 export function manifestDueAt(state: ShardState): number | undefined {

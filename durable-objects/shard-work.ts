@@ -9,7 +9,8 @@ import { drainOutbox, type Retry, returnBatch, returnFlush } from './outbox.ts'
 import type { Releases } from './releases.ts'
 import type { ShardMemory } from './shard-memory.ts'
 import { type ShardQueues, shardQueues } from './shard-queues.ts'
-import { flushDueAt, latenessMsOf, manifestDueAt } from './shard-state.ts'
+import { flushDueAt, latenessMsOf, manifestDueAt, storeConfig } from './shard-state.ts'
+import type { TenantConfig } from './tenant-config.ts'
 import type { ShardStatements } from './tenant-shard-sql.ts'
 import type { SeriesState } from './window-state.ts'
 
@@ -76,6 +77,11 @@ export class ShardWork {
 
   manifestDueAt(): number | undefined {
     return manifestDueAt(this.#state)
+  }
+
+  configure(config: TenantConfig, now: number): void {
+    const { db, storage, memory } = this.#deps
+    memory.change((state) => storage.transactionSync(() => storeConfig(db, state, config, now)))
   }
 
   async flush(now: number): Promise<void> {

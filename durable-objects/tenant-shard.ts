@@ -7,9 +7,10 @@ import { migrateStorage } from './migrate-storage.ts'
 import { nextAlarm } from './next-alarm.ts'
 import { ObjectAlarm } from './object-alarm.ts'
 import { type Retry, removeFromOutbox } from './outbox.ts'
+import { acknowledgeReport, giveUpReport } from './presence-report.ts'
 import { Releases } from './releases.ts'
 import { ShardMemory } from './shard-memory.ts'
-import { applyAccepted, bucketOf, MAX_REPLAY_BYTES, storeConfig, unknownSeries } from './shard-state.ts'
+import { applyAccepted, bucketOf, MAX_REPLAY_BYTES, unknownSeries } from './shard-state.ts'
 import { type ShardStatus, shardStatus } from './shard-status.ts'
 import { ShardWork } from './shard-work.ts'
 import { type Authorization, authorize, type TenantConfig } from './tenant-config.ts'
@@ -95,7 +96,7 @@ export class TenantShard extends DurableObject<Env> {
 
   /** Takes a copy of the tenant's configuration unless it holds a newer one. */
   applyConfig(config: TenantConfig): void {
-    storeConfig(this.#db, this.#state, config)
+    this.#work.configure(config, Date.now())
   }
 
   /** What was decided on these batches; those it never accepted are left out. */
@@ -153,11 +154,13 @@ export class TenantShard extends DurableObject<Env> {
 
   acknowledgeFlush(id: number): void {
     this.#db.removeFlush(id)
+    acknowledgeReport(this.#state.windows.presence, id)
   }
 
   /** The consumer gave up on a flush. It stays here and is not sent again until an operator asks for it. */
   failFlush(id: number): void {
     this.#db.postponeFlush(id, NEVER)
+    giveUpReport(this.#state.windows.presence, id)
   }
 
   /** An operator asks for a failed flush again. */

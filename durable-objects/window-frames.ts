@@ -2,8 +2,11 @@ import * as v from 'valibot'
 import { decodeFrame, encodeFrame } from '../telemetry/frame.ts'
 import type { Random } from '../telemetry/random.ts'
 import { Sketch } from '../telemetry/sketch.ts'
+import type { Device } from './device-presence.ts'
 import type { OpenWindow } from './open-window.ts'
-import { type ClosedWindow, hashOf, type SeriesState, seriesKey } from './window-state.ts'
+import { DeviceRow, deviceOf, deviceRow, PresenceReport } from './presence-frames.ts'
+import { hashOf } from './segment-hash.ts'
+import { type ClosedWindow, type SeriesState, seriesKey } from './window-state.ts'
 
 const Text = v.string()
 /** device, metric, unit */
@@ -33,34 +36,46 @@ export interface FlushedWindow extends ClosedWindow {
 export interface FlushContent {
   windows: FlushedWindow[]
   usage: DayUsage[]
+  presence?: PresenceReport | undefined
 }
 
-const FlushHeader = v.object({ names: v.array(Name), usage: v.array(Usage) })
+const FlushHeader = v.object({
+  names: v.array(Name),
+  usage: v.array(Usage),
+  presence: v.optional(PresenceReport),
+})
 
 /** What the consumer of `edgepulse-windows` reads from the shard. */
-export function encodeFlush({ windows, usage }: FlushContent): Uint8Array<ArrayBuffer> {
-  const header = { names: windows.map(({ name }) => nameTuple(name)), usage }
+export function encodeFlush({ windows, usage, presence }: FlushContent): Uint8Array<ArrayBuffer> {
+  const header = { names: windows.map(({ name }) => nameTuple(name)), usage, presence }
   return encodeFrame(header, ...windowBytes(windows, CLOSED_COLUMNS))
 }
 
 export function decodeFlush(frame: Uint8Array): FlushContent {
   const { header, body } = decodeFrame(frame)
-  const { names, usage } = v.parse(FlushHeader, header)
+  const { names, usage, presence } = v.parse(FlushHeader, header)
   const rows = readWindows(body, names.length, CLOSED_COLUMNS)
-  return { usage, windows: names.map((name, i) => ({ name: nameOf(name), ...rows[i]! })) }
+  return { usage, presence, windows: names.map((name, i) => ({ name: nameOf(name), ...rows[i]! })) }
 }
 
 const SegmentHeader = v.object({
   names: v.array(Name),
   /** Of each series: lastTs, lastArrivalMs, number of windows. */
   series: v.array(v.tuple([v.number(), v.number(), v.number()])),
+  devices: v.optional(v.array(DeviceRow), []), // older checkpoints have none
 })
 
-/** Some series with their open windows, as a checkpoint keeps them. */
-export function encodeSegment(series: SeriesState[]): Uint8Array<ArrayBuffer> {
+export interface Segment {
+  series: SeriesState[]
+  devices: Device[]
+}
+
+/** Some series with their open windows, and some devices, as a checkpoint keeps them. */
+export function encodeSegment({ series, devices }: Segment): Uint8Array<ArrayBuffer> {
   const header = {
     names: series.map(({ name }) => nameTuple(name)),
     series: series.map(({ lastTs, lastArrivalMs, windows }) => [lastTs, lastArrivalMs, windows.size]),
+    devices: devices.map(deviceRow),
   }
   const windows = series.flatMap(({ windows }) =>
     Array.from(windows.values(), (window) => ({ ...window, sketch: window.sketch.toBytes() })),
@@ -68,13 +83,13 @@ export function encodeSegment(series: SeriesState[]): Uint8Array<ArrayBuffer> {
   return encodeFrame(header, ...windowBytes(windows, WINDOW_COLUMNS))
 }
 
-export function decodeSegment(frame: Uint8Array, random: Random): SeriesState[] {
+export function decodeSegment(frame: Uint8Array, random: Random): Segment {
   const { header, body } = decodeFrame(frame)
-  const { names, series } = v.parse(SegmentHeader, header)
+  const { names, series, devices } = v.parse(SegmentHeader, header)
   const total = series.reduce((sum, [, , windows]) => sum + windows, 0)
   const rows = readWindows(body, total, WINDOW_COLUMNS)
   let at = 0
-  return series.map(([lastTs, lastArrivalMs, windowCount], i) => {
+  const restored = series.map(([lastTs, lastArrivalMs, windowCount], i) => {
     const name = nameOf(names[i]!)
     const windows = new Map<number, OpenWindow>()
     for (const row of rows.slice(at, at + windowCount)) {
@@ -83,6 +98,7 @@ export function decodeSegment(frame: Uint8Array, random: Random): SeriesState[] 
     at += windowCount
     return { name, hash: hashOf(seriesKey(name)), lastTs, lastArrivalMs, windows }
   })
+  return { series: restored, devices: devices.map(deviceOf) }
 }
 
 type Row<Column extends string> = Record<Column, number> & { sketch: Uint8Array }

@@ -39,7 +39,13 @@ const stateWith = (device: string, points: [number, number][], arrivalMs: number
 /** The state as it comes back from a checkpoint. */
 function restarted(state: WindowState): WindowState {
   const copy = emptyState()
-  for (const series of decodeSegment(encodeSegment([...state.series.values()]), random)) {
+  const frame = encodeSegment({
+    series: [...state.series.values()],
+    devices: [...state.presence.devices.values()],
+  })
+  const { series: restored, devices } = decodeSegment(frame, random)
+  for (const device of devices) copy.presence.devices.set(device.name, device)
+  for (const series of restored) {
     copy.series.set(seriesKey(series.name), series)
     for (const { sketch } of series.windows.values()) copy.bytes += WINDOW_BYTES + sketch.bytes
   }

@@ -4,7 +4,9 @@ import { Sketch } from '../telemetry/sketch.ts'
 import { WINDOW_MS, windowStartOf } from '../telemetry/window.ts'
 import type { WindowPart } from '../telemetry/window-features.ts'
 import type { JournalColumns } from './columns-frame.ts'
+import { emptyPresence, hear, type Presence } from './device-presence.ts'
 import { addRunToWindow, type OpenWindow, openWindow, windowRunEnd } from './open-window.ts'
+import { hashOf } from './segment-hash.ts'
 
 export interface SeriesState {
   name: SeriesName
@@ -17,12 +19,13 @@ export interface SeriesState {
   windows: Map<number, OpenWindow>
 }
 
-/** The open windows of one shard, by series. Rebuilt from checkpoint and journal. */
+/** The open windows of one shard, by series, and who sends. Rebuilt from checkpoint and journal. */
 export interface WindowState {
   series: Map<string, SeriesState>
+  presence: Presence
   /** Memory that the open windows hold, roughly; see WINDOW_BYTES. */
   bytes: number
-  /** Hashes of series that changed since the last checkpoint. */
+  /** Hashes of series and devices that changed since the last checkpoint. */
   dirty: Set<number>
 }
 
@@ -34,7 +37,9 @@ export interface ClosedWindow extends WindowPart {
 /** What an open window takes beside its values: objects, boxed numbers, typed array headers (measured: 540). */
 export const WINDOW_BYTES = 560
 
-export const emptyState = (): WindowState => ({ series: new Map(), bytes: 0, dirty: new Set() })
+export const emptyState = (): WindowState => ({
+  ...{ series: new Map(), presence: emptyPresence(), bytes: 0, dirty: new Set() },
+})
 
 export const seriesKey = ({ device, metric }: SeriesName) => `${device}\0${metric}`
 
@@ -48,6 +53,7 @@ export function addColumns(
   arrivalMs: number,
   random: Random,
 ): SeriesState[] {
+  hearDevices(state, columns, arrivalMs)
   return columns.series.map((name, s) => {
     const series = seriesOf(state, name, arrivalMs)
     const from = columns.offsets[s]!
@@ -65,6 +71,16 @@ export function addColumns(
   })
 }
 
+function hearDevices({ presence, dirty }: WindowState, { series }: JournalColumns, arrivalMs: number): void {
+  let before: string | undefined
+  for (const { device: name } of series) {
+    if (name === before) continue // series of one device mostly stand together
+    before = name
+    const device = hear(presence, name, arrivalMs)
+    if (device !== undefined) dirty.add(device.hash)
+  }
+}
+
 function seriesOf(state: WindowState, name: SeriesName, arrivalMs: number): SeriesState {
   const key = seriesKey(name)
   const known = state.series.get(key)
@@ -79,13 +95,6 @@ function seriesOf(state: WindowState, name: SeriesName, arrivalMs: number): Seri
   }
   state.series.set(key, series)
   return series
-}
-
-/** FNV-1a over UTF-16 code units: spreads names over segments, nothing depends on its quality. */
-export function hashOf(key: string): number {
-  let hash = 0x811c9dc5
-  for (let i = 0; i < key.length; i += 1) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193)
-  return hash >>> 0
 }
 
 /** Adds the datapoints from `start` to `end`, all of one window. */

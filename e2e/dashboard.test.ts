@@ -1,10 +1,12 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import pg from 'pg'
 import type { Browser } from 'playwright-core'
 import * as v from 'valibot'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { readDemoSeries } from '../local/demo/demo-series.ts'
 import { type DemoState, readDemoState } from '../local/demo/demo-state.ts'
+import { sayPresence } from '../ml-service/testing/seed-presence.ts'
 import { launchChromium } from './chromium.ts'
 import { DESKTOP, PHONE, settled, type Visit, visit } from './dashboard-visit.ts'
 import { makePlace, type Place, type Run, run, untilReady } from './local-stack.ts'
@@ -15,6 +17,7 @@ let place: Place
 let start: Run
 let url: string
 let adminToken: string
+let databaseUrl: string
 let demo: DemoState
 let key: string
 let keyId: string
@@ -35,6 +38,7 @@ beforeAll(async () => {
   const stack = await untilReady(start, place)
   url = stack.dashboard_url
   adminToken = stack.admin_token
+  databaseUrl = stack.database_url
   await vi.waitFor(() => expect(start.output()).toContain('Demo key'), { timeout: 180_000, interval: 200 })
   demo = readDemoState(place.stateDir)!
   const made = await admin('POST', 'keys', { scopes: ['read', 'manage'] })
@@ -52,6 +56,18 @@ afterAll(async () => {
   await start.exited
   place.remove()
 })
+
+/** As a shard would of a device that stopped some minutes ago. */
+async function sayGone(): Promise<void> {
+  const pool = new pg.Pool({ connectionString: databaseUrl, max: 1 })
+  try {
+    await pool.query(`update alert_rules set armed_at = 'epoch' where kind = 'silence'`)
+    const silentSince = Date.now() - 300_000
+    await sayPresence(pool, demo.tenant_id, { robot: { silentSince } }, Date.now())
+  } finally {
+    await pool.end()
+  }
+}
 
 const admin = (method: string, path: string, body?: unknown) =>
   fetch(`${url}admin/tenants/${demo.tenant_id}/${path}`, {
@@ -163,6 +179,35 @@ describe('the dashboard over the demo', () => {
       /machine-1.*temperature[\s\S]*at 1\.25 or more, below by 1% or more/,
     )
     await page.getByRole('table', { name: /alerts?, newest first/ }).waitFor()
+  })
+
+  it('makes a rule of silence, shows the devices that it tells of, and changes it', async () => {
+    const { page } = reader
+    await page.getByRole('link', { name: 'New rule' }).click()
+    await page.getByRole('radio', { name: 'a device falls silent' }).check()
+    await page.getByLabel('Name').fill('machine is gone')
+    await page.getByLabel('Times the usual').fill('1')
+    await page.getByRole('button', { name: 'Create rule' }).click() // refused by the browser
+    await page.getByLabel('Times the usual').fill('2')
+    await page.getByLabel('At least (minutes)').fill('1')
+    await page.getByRole('button', { name: 'Create rule' }).click()
+    const row = page.getByRole('table', { name: 'Rules' }).getByRole('row', { name: /machine is gone/ })
+    expect(await row.innerText()).toMatch(/all devices[\s\S]*after 2 times the usual, 1 min at least/)
+    await sayGone()
+    const alerts = page.getByRole('table', { name: /alerts?, newest first/ })
+    await expect
+      .poll(
+        async () => {
+          await reader.go('#/alerts')
+          return alerts.innerText()
+        },
+        { timeout: 60_000, interval: 1_000 },
+      )
+      .toMatch(/robot[\s\S]*silent from/)
+    await page.getByRole('link', { name: 'machine is gone' }).first().click()
+    await page.getByLabel('At least (minutes)').fill('2')
+    await page.getByRole('button', { name: 'Save' }).click()
+    expect(await row.innerText()).toContain('2 min at least')
   })
 
   it('makes a webhook, sees its first delivery fail, and sends it again', async () => {

@@ -20,6 +20,8 @@ const CAMPAIGNS: Record<string, Step[]> = {
   decoders: [round('decoders', 'node', 'worker/ingest/decoders', 50_000)],
   // Two rounds of four faults, with Postgres away for half a minute each time.
   outage: [round('outages of 30 s', 'e2e', 'e2e/outage', 2)],
+  // A gateway that stops and sends again, in the time that it takes.
+  silence: [round('silence of a gateway', 'e2e', 'e2e/silence', 1)],
   // Three scorers of which one is killed, then five and two with 2.5 times the metrics; half a minute each.
   'shared-work': [round('scorers at once, some killed', 'node', 'ml-service/score/share-work', 2_000)],
   requests: [round('requests, and 64 senders of 8 MiB', 'e2e', 'e2e/hostile-clients', 2_000)],

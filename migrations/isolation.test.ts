@@ -129,7 +129,7 @@ describe('every table that holds something of a tenant', () => {
     expect(rows).toEqual(tables.map(({ name }) => ({ name })))
     for (const { name, tenant } of tables) {
       const found = await pool.query(`select from ${name} where ${tenant} = $1`, [mine.tenantId])
-      expect(found.rowCount, name).toBe(1)
+      expect(found.rowCount, name).toBeGreaterThan(0)
     }
   })
 
@@ -139,7 +139,8 @@ describe('every table that holds something of a tenant', () => {
       const forgotten = `select ${tenant} as tenant from ${name}`
       expect((await as(role, undefined, forgotten)).rows).toEqual([])
       expect((await as(role, '', forgotten)).rows).toEqual([])
-      expect((await as(role, mine.tenantId, forgotten)).rows).toEqual([{ tenant: mine.tenantId }])
+      const { rows } = await as(role, mine.tenantId, forgotten)
+      expect([...new Set(rows.map((row) => row.tenant))]).toEqual([mine.tenantId])
     },
   )
 
@@ -171,7 +172,8 @@ describe('every table that holds something of a tenant', () => {
   )
 
   test.each(deletes!)('%s deletes from %s what is its tenant’s, and no more', async (role, name, tenant) => {
-    expect((await as(role, mine.tenantId, `delete from ${name}`)).rowCount).toBe(1)
+    const own = await pool.query(`select from ${name} where ${tenant} = $1`, [mine.tenantId])
+    expect((await as(role, mine.tenantId, `delete from ${name}`)).rowCount).toBe(own.rowCount)
     const other = await as(role, mine.tenantId, `delete from ${name} where ${tenant} = $1`, [theirs.tenantId])
     expect(other.rowCount).toBe(0)
   })
@@ -186,6 +188,7 @@ describe('an operator', () => {
           and has_column_privilege('edgepulse_operator', c.oid, attnum, 'select') group by 1 order by 1`,
     )
     expect(rows.map(({ name, columns }) => `${name}: ${columns}`)).toEqual([
+      'alert_rules: tenant_id enabled kind',
       'dead_letters: id tenant_id body reason created_at',
       'due_metrics: tenant_id metric_id due_since revision changed_from',
       'tenants: id name state retention_days series_limit shards rate_limit created_at',

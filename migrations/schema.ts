@@ -57,6 +57,27 @@ export const devices = pgTable('devices', {
   lastSeenAt: instant('last_seen_at').notNull(),
 })
 
+export const devicePresence = pgTable('device_presence', {
+  tenantId: tenantId(),
+  deviceId: uuid('device_id').notNull(),
+  shard: smallint('shard').notNull(),
+  change: bigint('change', { mode: 'number' }).notNull(),
+  silentSince: instant('silent_since'),
+  cadenceMs: bigint('cadence_ms', { mode: 'number' }),
+  gapFrom: instant('gap_from'),
+  gapUntil: instant('gap_until'),
+  gapCountedMs: bigint('gap_counted_ms', { mode: 'number' }),
+  gapCadenceMs: bigint('gap_cadence_ms', { mode: 'number' }),
+})
+
+export const shardPresence = pgTable('shard_presence', {
+  tenantId: tenantId(),
+  shard: smallint('shard').notNull(),
+  asOf: instant('as_of').notNull(),
+  countFrom: instant('count_from').notNull(),
+  judged: count('judged'),
+})
+
 export const metrics = pgTable('metrics', {
   tenantId: tenantId(),
   id: uuid('id').notNull(),
@@ -190,7 +211,7 @@ export const alertRules = pgTable('alert_rules', {
   id: uuid('id').notNull(),
   name: text('name').notNull(),
   metricId: uuid('metric_id'),
-  threshold: doublePrecision('threshold').notNull(),
+  threshold: doublePrecision('threshold'),
   forWindows: integer('for_windows').notNull().default(1),
   cooldownSeconds: integer('cooldown_seconds').notNull().default(0),
   enabled: boolean('enabled').notNull().default(true),
@@ -202,16 +223,23 @@ export const alertRules = pgTable('alert_rules', {
   minDeviation: doublePrecision('min_deviation').notNull().default(0),
   minDeviationRelative: doublePrecision('min_deviation_relative').notNull().default(0),
   maxAgeSeconds: integer('max_age_seconds').notNull().default(86_400),
+  kind: text('kind', { enum: ['anomaly', 'silence'] })
+    .notNull()
+    .default('anomaly'),
+  deviceId: uuid('device_id'),
+  intervals: doublePrecision('intervals'),
+  floorSeconds: integer('floor_seconds'),
+  armedAt: instant('armed_at').notNull().defaultNow(),
 })
 
 export const alertEvents = pgTable('alert_events', {
   tenantId: tenantId(),
   id: uuid('id').notNull(),
   ruleId: uuid('rule_id').notNull(),
-  metricId: uuid('metric_id').notNull(),
-  windowEnd: instant('window_end').notNull(),
-  score: doublePrecision('score').notNull(),
-  threshold: doublePrecision('threshold').notNull(),
+  metricId: uuid('metric_id'),
+  windowEnd: instant('window_end'),
+  score: doublePrecision('score'),
+  threshold: doublePrecision('threshold'),
   reasons: jsonb('reasons').$type<string[]>().notNull().default([]),
   state: text('state', { enum: ['open', 'resolved'] }).notNull(),
   openedAt: instant('opened_at').notNull(),
@@ -221,6 +249,30 @@ export const alertEvents = pgTable('alert_events', {
   acknowledgedAt: instant('acknowledged_at'),
   acknowledgementNote: text('acknowledgement_note'),
   traceId: uuid('trace_id'),
+  kind: text('kind', { enum: ['anomaly', 'silence'] })
+    .notNull()
+    .default('anomaly'),
+  resolvedReason: text('resolved_reason').$type<'rule_disabled'>(),
+  deviceCount: integer('device_count'),
+  sequence: integer('sequence'),
+})
+
+export const alertEventDevices = pgTable('alert_event_devices', {
+  tenantId: tenantId(),
+  eventId: uuid('event_id').notNull(),
+  deviceId: uuid('device_id').notNull(),
+  lastSeenAt: instant('last_seen_at').notNull(),
+  silentAt: instant('silent_at').notNull(),
+  cadenceMs: bigint('cadence_ms', { mode: 'number' }).notNull(),
+  recoveredAt: instant('recovered_at'),
+})
+
+export const silenceCursors = pgTable('silence_cursors', {
+  tenantId: tenantId(),
+  ruleId: uuid('rule_id').notNull(),
+  deviceId: uuid('device_id').notNull(),
+  lastSeenAt: instant('last_seen_at').notNull(),
+  openEventId: uuid('open_event_id'),
 })
 
 export const alertCursors = pgTable('alert_cursors', {
@@ -235,18 +287,23 @@ export const alertCursors = pgTable('alert_cursors', {
   belowWindows: integer('below_windows').notNull().default(0),
 })
 
+/** A secret that was replaced and still signs along: sealed, and until when (ISO 8601). */
+export interface PreviousSecret {
+  secret: string
+  expires_at: string
+}
+
 export const webhookEndpoints = pgTable('webhook_endpoints', {
   tenantId: tenantId(),
   id: uuid('id').notNull(),
   url: text('url').notNull(),
   enabled: boolean('enabled').notNull().default(true),
   secret: text('secret').notNull(),
-  previousSecret: text('previous_secret'),
-  previousSecretExpires: instant('previous_secret_expires'),
   createdAt: instant('created_at').notNull().defaultNow(),
   failingSince: instant('failing_since'),
   disabledAt: instant('disabled_at'),
   disabledReason: text('disabled_reason', { enum: ['gone', 'failing'] }),
+  previousSecrets: jsonb('previous_secrets').$type<PreviousSecret[]>().notNull().default([]),
 })
 
 export interface DeliveryAttempt {

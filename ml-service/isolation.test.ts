@@ -9,6 +9,7 @@ import { markDue } from '../telemetry/batch-statements.ts'
 import { batchTransactions } from '../telemetry/batch-transactions.ts'
 import { groupBySeries } from '../telemetry/columns.ts'
 import * as alerts from './alerts/alerts-sql.ts'
+import * as disabled from './alerts/disabled-rules-sql.ts'
 import * as traces from './alerts/trace-sql.ts'
 import { type Database, inTransaction, type Scope } from './database.ts'
 import * as windows from './features/windows-sql.ts'
@@ -18,6 +19,7 @@ import * as retention from './retention/retention-sql.ts'
 import * as corrections from './score/corrections-sql.ts'
 import * as due from './score/due-sql.ts'
 import * as scores from './score/scores-sql.ts'
+import * as silence from './silence/silence-sql.ts'
 import * as models from './train/models-sql.ts'
 import { UsageError } from './usage-error.ts'
 import * as deliveries from './webhooks/deliveries-sql.ts'
@@ -48,7 +50,13 @@ const window = { windowStart: NOW, count: 1, mean: 1, m2: 0, min: 1, max: 1, fir
 const superseding = { ...window, median: 1, mad: 0, sketch: new Uint8Array(), superseded: 1 }
 const event = {
   ...{ state: 'open' as const, openedAt: NOW, resolvedAt: null, dataMissingSince: null, reasons: [] },
-  ...{ acknowledgedAt: null, acknowledgementNote: null, announced: true, traceId: null },
+  ...{
+    resolvedReason: null,
+    acknowledgedAt: null,
+    acknowledgementNote: null,
+    announced: true,
+    traceId: null,
+  },
 }
 const cursor = {
   lastWindowEnd: NOW,
@@ -80,6 +88,10 @@ const batch = () => {
 const scope = () => ({ tenantId: rows.tenantId, scope: 's' })
 const plan = () => ({ tenantId: rows.tenantId, retentionDays: 30 })
 const metric = () => ({ tenantId: rows.tenantId, metricId: rows.metricId })
+const silentDevice = () => ({
+  ...{ deviceId: rows.deviceId, device: 'pump', lastSeenAt: NOW, silentAt: NOW, cadenceMs: 1000 },
+  recoveredAt: null,
+})
 const cursorKey = () => ({ ruleId: rows.ruleId, metricId: rows.metricId })
 
 /** Each query of a tenant, with arguments under which it finds or changes something. */
@@ -102,6 +114,28 @@ const CALLS: Record<string, (db: Database) => Promise<unknown>> = {
   selectTraceId: (db) => traces.selectTraceId(db, metric(), ALL),
   updateDataMissing: (db) => alerts.updateDataMissing(db, metric(), NOW + 99 * DAY_MS),
   resolveEvent: (db) => alerts.resolveEvent(db, rows.tenantId, rows.eventId, NOW),
+  lockDisabledRules: (db) => disabled.lockDisabledRules(db, rows.tenantId),
+  resolveDisabled: (db) => disabled.resolveDisabled(db, rows.tenantId, [rows.disabledRuleId], NOW),
+  resolveDisabledSilences: (db) =>
+    disabled.resolveDisabledSilences(db, rows.tenantId, [rows.silenceRuleId], NOW),
+  lockSilenceRules: (db) => silence.lockSilenceRules(db, rows.tenantId),
+  selectWatched: (db) => silence.selectWatched(db, rows.tenantId),
+  selectSaid: (db) => silence.selectSaid(db, rows.tenantId),
+  markJudged: (db) => silence.markJudged(db, rows.tenantId, [{ shard: 0, change: 1 }]),
+  countOpen: (db) => silence.countOpen(db, rows.tenantId, rows.silenceRuleId),
+  insertSilence: (db) =>
+    silence.insertSilence(
+      db,
+      rows.tenantId,
+      { id: randomUUID(), ruleId: rows.silenceRuleId, openedAt: NOW, announced: true },
+      [silentDevice()],
+      [],
+    ),
+  moveCursors: (db) => silence.moveCursors(db, rows.tenantId, rows.silenceRuleId, [silentDevice()], null),
+  recoverDevices: (db) =>
+    silence.recoverDevices(db, rows.tenantId, { ruleId: rows.silenceRuleId, eventId: rows.silenceEventId }, [
+      { deviceId: rows.deviceId, recoveredAt: NOW },
+    ]),
   selectParts: (db) => windows.selectParts(db, { ...metric(), ...ALL }, 9),
   selectDatapoints: (db) => windows.selectDatapoints(db, { ...metric(), ...ALL }, 9),
   countParts: (db) =>
@@ -155,7 +189,7 @@ const CALLS: Record<string, (db: Database) => Promise<unknown>> = {
   markFailing: (db) => health.markFailing(db, rows, NOW),
   disableEndpoint: (db) => health.disableEndpoint(db, rows, 'gone', NOW),
   lockSealed: (db) => sealed.lockSealed(db, rows),
-  updateSealed: (db) => sealed.updateSealed(db, rows, { secret: 'sealed again', previousSecret: null }),
+  updateSealed: (db) => sealed.updateSealed(db, rows, { secret: 'sealed again', previousSecrets: [] }),
   batchTransactions: async (db) => {
     for (const statements of batchTransactions(rows.tenantId, [batch()], NOW)) {
       for (const statement of statements) await db.query(statement)
@@ -170,6 +204,7 @@ const SILENT = ['insertLostTenant']
 /** These ask across tenants, of what docs/isolation.md lists. */
 const OF_OPERATOR = [
   ...['claimDue', 'countDue', 'claimDeliveries', 'oldestDueDeliverySeconds', 'selectEndpointKeys'],
+  'selectWatchedTenants',
   ...['selectRetention', 'selectDays', 'selectTenantsOf', 'deleteDatapoints', 'deleteForeignLetters'],
   ...['emptyDay', 'dropDay', 'ensurePartitions', 'countDefault'],
   ...['isDefaultMoving', 'beginDefaultMove', 'copyDefault', 'finishDefaultMove'],

@@ -41,6 +41,8 @@ export const EVENTS = {
   alert_opened:
     'An alert opened; `trace_id` is of the batch that brought the newest datapoint of its window.',
   alert_resolved: 'An alert ended.',
+  devices_judged: 'Devices of a tenant fell silent, or sent again; `settled` alerts of disabled rules ended.',
+  devices_not_judged: 'A tenant’s devices could not be judged; the next round tries again.',
   webhook_attempt: 'A webhook was sent: `delivered`, `retrying` or `failed` for good.',
   training_failed: 'A metric’s baseline could not be trained.',
   artefact_unusable: 'A model artefact is missing or damaged; scoring walks from an older one.',
@@ -88,6 +90,7 @@ const FIELDS = v.partial(
     // How many
     ...{ datapoints: Integer, rejected: Integer, bytes: Integer, windows: Integer, metrics: Integer },
     ...{ scored: Integer, rescored: Integer, anomalous: Integer, opened: Integer, resolved: Integer },
+    ...{ silent: Integer, recovered: Integer, settled: Integer },
     ...{ attempt: Integer, attempts: Integer, count: Integer, done: Integer, total: Integer, rows: Integer },
     ...{ port: Integer, connections: Integer, ...Days.entries, deleted: v.record(Name, Integer) },
     // What waits

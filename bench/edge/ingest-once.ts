@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type AdmitRequest, admit, type Grounds } from '../../durable-objects/admission.ts'
+import { NO_MARKS } from '../../durable-objects/device-presence.ts'
 import { RateMeter } from '../../durable-objects/rate-meter.ts'
 import { applyAccepted, type ShardState, unknownSeries } from '../../durable-objects/shard-state.ts'
 import type { TenantConfig } from '../../durable-objects/tenant-config.ts'
@@ -33,7 +34,7 @@ const sweep = { cursor: '', nextSweepAt: Number.POSITIVE_INFINITY }
 /** A shard as it is while a tenant's gateways send: configured, with an empty storage. */
 export const newShard = (): ShardState => ({
   ...{ config, windows: emptyState(), series: new Set<number>(), sweep },
-  progress: { checkpointedUntil: 0, nextPart: 1, segments: 1, lastBatchAt: null },
+  progress: { checkpointedUntil: 0, nextPart: 1, segments: 1, lastBatchAt: null, presence: NO_MARKS },
   ...{
     journalId: 0,
     replayBytes: 0,

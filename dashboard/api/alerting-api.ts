@@ -17,8 +17,23 @@ const MAX_LIMIT = 1000
 /** Deliveries of a page. */
 export const DELIVERIES_LIMIT = 25
 
-/** What a rule says. */
-export type RuleFields = Omit<Rule, 'id'>
+/** What a rule of silence says, without its id. */
+export interface SilenceRuleFields {
+  kind: 'silence'
+  name: string
+  device_id: string | null
+  intervals: number
+  floor_seconds: number
+  enabled: boolean
+}
+
+/** What a rule on scores says. */
+export type RuleFields = Omit<
+  Rule,
+  'id' | 'kind' | 'device_id' | 'intervals' | 'floor_seconds' | 'threshold'
+> & {
+  threshold: number
+}
 
 export interface AlertFilter {
   metricId?: string
@@ -51,8 +66,10 @@ function rulesApi({ get, send, remove }: Requests) {
     rules: (read: ReadOptions = {}) =>
       allPages((cursor) => get('/v1/alert-rules', { limit: MAX_LIMIT, cursor }, pageOf(ruleSchema), read)),
     rule: (id: string, read: ReadOptions = {}) => get(path(id), {}, ruleSchema, read),
-    createRule: (body: RuleFields) => send('POST', '/v1/alert-rules', ruleSchema, { body }),
-    changeRule: (id: string, body: Partial<RuleFields>) => send('PATCH', path(id), ruleSchema, { body }),
+    createRule: (body: RuleFields | SilenceRuleFields) =>
+      send('POST', '/v1/alert-rules', ruleSchema, { body }),
+    changeRule: (id: string, body: Partial<RuleFields> | SilenceRuleFields) =>
+      send('PATCH', path(id), ruleSchema, { body }),
     deleteRule: (id: string) => remove(path(id)),
     previewRule: (body: RuleFields, { from, to }: TimeSpan, read: ReadOptions = {}) =>
       send('POST', '/v1/alert-rules/preview', rulePreviewSchema, { ...read, body, params: { from, to } }),

@@ -23,8 +23,8 @@ const MAX_IDS = 100
 
 export interface DeviceFilter {
   search?: string
-  /** Epoch ms. */
-  lastSeenBefore?: number
+  /** Only those that have sent nothing for longer than is usual for them. */
+  silent?: boolean
 }
 
 export type Api = ReturnType<typeof createApi>
@@ -42,7 +42,7 @@ function telemetryApi({ get }: Requests) {
     read: ReadOptions = {},
     limit = LIST_LIMIT,
   ) => {
-    const params = { search: filter.search, last_seen_before: filter.lastSeenBefore, limit, cursor }
+    const params = { search: filter.search, silent: filter.silent ? 'true' : undefined, limit, cursor }
     return get('/v1/devices', params, pageOf(deviceSchema), read)
   }
 

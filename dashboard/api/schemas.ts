@@ -18,6 +18,7 @@ export const deviceSchema = v.object({
   external_id: v.string(),
   last_seen_at: instantSchema,
   metric_count: v.number(),
+  cadence_seconds: v.nullable(v.number()),
 })
 export type Device = v.InferOutput<typeof deviceSchema>
 
@@ -119,10 +120,11 @@ export type Batch = v.InferOutput<typeof batchSchema>
 export const alertSchema = v.object({
   id: v.string(),
   rule_id: v.string(),
-  metric_id: v.string(),
-  window_end: instantSchema,
-  score: v.number(),
-  threshold: v.number(),
+  // Null in alerts of silence.
+  metric_id: v.nullable(v.string()),
+  window_end: maybeInstantSchema,
+  score: v.nullable(v.number()),
+  threshold: v.nullable(v.number()),
   state: v.picklist(['open', 'resolved']),
   opened_at: instantSchema,
   resolved_at: maybeInstantSchema,
@@ -130,14 +132,34 @@ export const alertSchema = v.object({
   // Left out by an API that takes no acknowledgements.
   acknowledged_at: v.optional(maybeInstantSchema),
   acknowledgement_note: v.optional(v.nullable(v.string())),
+  resolved_reason: v.nullable(v.picklist(['rule_disabled'])),
+  // Null in alerts of a metric.
+  device_count: v.nullable(v.number()),
+  silent_count: v.nullable(v.number()),
+  devices: v.nullable(
+    v.array(
+      v.object({
+        device_id: v.string(),
+        device: v.string(),
+        last_seen_at: instantSchema,
+        recovered_at: maybeInstantSchema,
+      }),
+    ),
+  ),
 })
 export type Alert = v.InferOutput<typeof alertSchema>
 
 export const ruleSchema = v.object({
   id: v.string(),
+  kind: v.picklist(['anomaly', 'silence']),
   name: v.string(),
   metric_id: v.nullable(v.string()),
-  threshold: v.number(),
+  // Of silence.
+  device_id: v.nullable(v.string()),
+  intervals: v.nullable(v.number()),
+  floor_seconds: v.nullable(v.number()),
+  // Null in rules of silence.
+  threshold: v.nullable(v.number()),
   for_windows: v.number(),
   resolve_windows: v.number(),
   cooldown_seconds: v.number(),

@@ -38,7 +38,7 @@ export function MetricCharts({ history, alerts, span, unit, zoom, onZoom }: Metr
   const data = useMemo(() => ({ value: valueData(columns), score: scoreData(columns) }), [columns])
   const learning = useMemo(() => learningSpans(history), [history])
   const overlay = useRef<Overlay>({ learning, alerts: [] })
-  overlay.current = { learning, alerts: alerts.map(({ window_end }) => window_end) }
+  overlay.current = { learning, alerts: alerts.flatMap(({ window_end }) => window_end ?? []) }
   const options = useMemo(() => {
     const context = { colours, axis, overlay: () => overlay.current, onHover: setHovered }
     return { value: valueOptions(context), score: scoreOptions(context) }

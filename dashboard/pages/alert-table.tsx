@@ -1,10 +1,10 @@
 import type { Alert, Metric, Rule } from '../api/schemas.ts'
-import { counted, formatScore } from '../format.ts'
+import { counted, formatCount, formatScore } from '../format.ts'
 import type { Column } from '../parts/data-table.tsx'
 import { GrowingTable } from '../parts/growing-table.tsx'
 import { ScoreText } from '../parts/score-text.tsx'
 import { TimeText } from '../parts/time-text.tsx'
-import { metricHref, ruleHref } from '../route.ts'
+import { deviceHref, metricHref, ruleHref } from '../route.ts'
 import { Acknowledgement } from './acknowledgement.tsx'
 
 /** Shown before and after the window that raised an alert. */
@@ -23,18 +23,16 @@ export function AlertTable({ alerts, rules, metrics, onChange }: AlertTableProps
   const columns: Column<Alert>[] = [
     { head: 'Opened', cell: ({ opened_at }) => <TimeText time={opened_at} /> },
     { head: 'State', cell: (alert) => <AlertState alert={alert} /> },
-    {
-      head: 'Metric',
-      cell: ({ metric_id, window_end }) => <MetricLink metric={metrics.get(metric_id)} at={window_end} />,
-    },
+    { head: 'About', cell: (alert) => <About alert={alert} metrics={metrics} /> },
     { head: 'Rule', cell: ({ rule_id }) => <RuleLink id={rule_id} name={names.get(rule_id)} /> },
     {
       head: 'Score',
-      cell: ({ score, threshold }) => (
-        <>
-          <ScoreText score={score} /> <span class="note">from {formatScore(threshold)}</span>
-        </>
-      ),
+      cell: ({ score, threshold }) =>
+        threshold !== null && (
+          <>
+            <ScoreText score={score} /> <span class="note">from {formatScore(threshold)}</span>
+          </>
+        ),
       numeric: true,
     },
   ]
@@ -54,11 +52,12 @@ export function AlertTable({ alerts, rules, metrics, onChange }: AlertTableProps
 }
 
 export function AlertState({ alert }: { alert: Alert }) {
-  const { state, resolved_at, data_missing_since } = alert
+  const { state, resolved_at, resolved_reason, data_missing_since } = alert
   if (state === 'resolved') {
     return (
       <>
         <span class="pill ready">resolved</span> <TimeText time={resolved_at} />
+        {resolved_reason !== null && ', as the rule was disabled'}
       </>
     )
   }
@@ -74,6 +73,53 @@ export function AlertState({ alert }: { alert: Alert }) {
     </>
   )
 }
+
+function About({ alert, metrics }: { alert: Alert; metrics: Map<string, Metric> }) {
+  const { metric_id, window_end, devices } = alert
+  if (devices !== null) return <SilentDevices alert={alert} devices={devices} />
+  return <MetricLink metric={metrics.get(metric_id ?? '')} at={window_end ?? alert.opened_at} />
+}
+
+/** Names in sight before the list is opened. */
+const IN_SIGHT = 3
+
+type NamedDevice = NonNullable<Alert['devices']>[number]
+
+function SilentDevices({ alert, devices }: { alert: Alert; devices: NamedDevice[] }) {
+  const { device_count, silent_count } = alert
+  const count = device_count ?? devices.length
+  const still = silent_count !== null && silent_count < count && `, ${formatCount(silent_count)} still`
+  if (count <= IN_SIGHT) return <DeviceLinks devices={devices} />
+  return (
+    <details>
+      <summary>
+        {counted(count, 'silent device')}
+        {still}
+      </summary>
+      <DeviceLinks devices={devices} />
+      {count > devices.length && <p class="note">and {formatCount(count - devices.length)} more</p>}
+    </details>
+  )
+}
+
+const DeviceLinks = ({ devices }: { devices: NamedDevice[] }) => (
+  <ul class="latest">
+    {devices.map(({ device_id, device, last_seen_at, recovered_at }) => (
+      <li key={device_id}>
+        <a href={deviceHref(device_id)}>
+          <bdi>{device}</bdi>
+        </a>{' '}
+        silent from <TimeText time={last_seen_at} />
+        {recovered_at !== null && (
+          <>
+            {' '}
+            to <TimeText time={recovered_at} />
+          </>
+        )}
+      </li>
+    ))}
+  </ul>
+)
 
 function MetricLink({ metric, at }: { metric: Metric | undefined; at: number }) {
   if (!metric) return <>a metric that is gone</>

@@ -30,7 +30,7 @@ export function FlowTiles({ overview }: { overview: Overview }) {
       <Tile name="Failed batches" bad={failed !== 0} note={failureNote(failed)}>
         {failed === null ? '?' : formatCount(failed)}
       </Tile>
-      <Tile name="Devices silent" bad={silent.data.length > 0} note="For an hour or more">
+      <Tile name="Devices silent" bad={silent.data.length > 0} note="For longer than usual">
         {`${formatCount(silent.data.length)}${silent.next_cursor === null ? '' : '+'}`}
       </Tile>
       <Tile
@@ -80,6 +80,12 @@ function scoredNote({ now, status }: Overview): string {
 }
 
 function alertNote({ openAlerts }: Overview): string {
-  const metrics = new Set(openAlerts.map(({ metric_id }) => metric_id)).size
-  return metrics === 0 ? 'All is quiet' : `On ${counted(metrics, 'metric')}`
+  if (openAlerts.length === 0) return 'All is quiet'
+  const metrics = new Set(openAlerts.flatMap(({ metric_id }) => metric_id ?? [])).size
+  const devices = openAlerts.reduce((sum, { silent_count }) => sum + (silent_count ?? 0), 0)
+  const parts = [
+    ...(metrics > 0 ? [`On ${counted(metrics, 'metric')}`] : []),
+    ...(devices > 0 ? [`${counted(devices, 'device')} silent`] : []),
+  ]
+  return parts.join(', ')
 }

@@ -45,6 +45,6 @@ export async function loadHistory(
       ...kept,
       ...historyOf(windows, anomalies).filter(({ windowStart }) => windowStart >= unread.from),
     ],
-    alerts: alerts.filter(({ window_end }) => window_end >= span.from && window_end <= span.to),
+    alerts: alerts.filter(({ window_end: at }) => at !== null && at >= span.from && at <= span.to),
   }
 }

@@ -4,8 +4,6 @@ import type { Alert, Device, Page, Status, TopAnomaly } from '../api/schemas.ts'
 import { MAX_SPAN_MS } from '../time-range.ts'
 
 const DAY_MS = 86_400_000
-/** A device that has not sent anything for so long is called silent. */
-export const SILENT_AFTER_MS = 3_600_000
 const SILENT_SHOWN = 100
 const TOP_SHOWN = 8
 
@@ -29,7 +27,7 @@ export async function loadOverview(api: Api, now: number, read: ReadOptions): Pr
     api.usage(today, today, read),
     api.alerts({ from: now - MAX_SPAN_MS, to: now }, { state: 'open' }, read),
     api.topAnomalies(lately, TOP_SHOWN, read),
-    api.devices({ lastSeenBefore: now - SILENT_AFTER_MS }, undefined, read, SILENT_SHOWN),
+    api.devices({ silent: true }, undefined, read, SILENT_SHOWN),
   ])
   return { now, status, datapointsToday: usage.total.datapoints, openAlerts, anomalies, silent }
 }

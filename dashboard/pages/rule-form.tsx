@@ -1,7 +1,6 @@
 import { useState } from 'preact/hooks'
 import type { RuleFields } from '../api/alerting-api.ts'
 import { useApi } from '../api/api-context.ts'
-import { ApiError } from '../api/api-error.ts'
 import type { Metric } from '../api/schemas.ts'
 import { useAction } from '../api/use-action.ts'
 import { Field } from '../parts/field.tsx'
@@ -9,6 +8,7 @@ import { ErrorNote } from '../parts/states.tsx'
 import { alertsHref } from '../route.ts'
 import { MetricPicker } from './metric-picker.tsx'
 import { RuleConditions } from './rule-conditions.tsx'
+import { faultOf } from './rule-fields.ts'
 import { RulePreview } from './rule-preview.tsx'
 import { fieldsOf, type TypedRule, typedOf } from './typed-rule.ts'
 
@@ -54,6 +54,3 @@ export function RuleForm({ ruleId, initial, initialMetric }: RuleFormProps) {
     </form>
   )
 }
-
-const faultOf = (error: Error | undefined, path: string) =>
-  error instanceof ApiError ? error.faults.find((fault) => fault.path === path)?.message : undefined

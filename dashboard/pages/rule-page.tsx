@@ -1,13 +1,15 @@
-import type { RuleFields } from '../api/alerting-api.ts'
+import { useState } from 'preact/hooks'
+import type { RuleFields, SilenceRuleFields } from '../api/alerting-api.ts'
 import type { Api } from '../api/api.ts'
 import { useApi } from '../api/api-context.ts'
 import type { ReadOptions } from '../api/request.ts'
-import type { Metric } from '../api/schemas.ts'
+import type { Metric, Rule } from '../api/schemas.ts'
 import { useResource } from '../api/use-resource.ts'
 import { PageHeader } from '../parts/page-header.tsx'
 import { Loaded } from '../parts/states.tsx'
 import { alertsHref } from '../route.ts'
 import { RuleForm } from './rule-form.tsx'
+import { SilenceRuleForm } from './silence-rule-form.tsx'
 
 export interface RulePageProps {
   /** Undefined: a new rule, for `metricId` or all metrics. */
@@ -27,10 +29,46 @@ export function RulePage({ ruleId, metricId }: RulePageProps) {
         crumbs={[{ label: 'Alerts', href: alertsHref() }]}
       />
       <Loaded resource={resource} reload={reload}>
-        {({ fields, metric }) => <RuleForm ruleId={ruleId} initial={fields} initialMetric={metric} />}
+        {(rule) => (ruleId === undefined ? <NewRule rule={rule} /> : <Form ruleId={ruleId} rule={rule} />)}
       </Loaded>
     </>
   )
+}
+
+/** A new rule is of either kind; one on a metric is most likely what was asked for. */
+function NewRule({ rule }: { rule: LoadedRule }) {
+  const [silence, setSilence] = useState(false)
+  const choice = (isSilence: boolean, label: string) => (
+    <label>
+      <input
+        type="radio"
+        name="kind"
+        checked={silence === isSilence}
+        onChange={() => setSilence(isSilence)}
+      />{' '}
+      {label}
+    </label>
+  )
+  return (
+    <>
+      <fieldset class="picker">
+        <legend>Raises an alert when</legend>
+        {choice(false, 'a metric is unusual')}
+        {choice(true, 'a device falls silent')}
+      </fieldset>
+      <Form ruleId={undefined} rule={silence ? { silence: NEW_SILENCE } : rule} />
+    </>
+  )
+}
+
+function Form({ ruleId, rule }: { ruleId: string | undefined; rule: LoadedRule }) {
+  if (rule.silence) return <SilenceRuleForm ruleId={ruleId} initial={rule.silence} />
+  return <RuleForm ruleId={ruleId} initial={rule.fields} initialMetric={rule.metric} />
+}
+
+const NEW_SILENCE: SilenceRuleFields = {
+  ...{ kind: 'silence', name: 'A device is silent', device_id: null },
+  ...{ intervals: 5, floor_seconds: 300, enabled: true },
 }
 
 const NEW_RULE: RuleFields = {
@@ -39,10 +77,9 @@ const NEW_RULE: RuleFields = {
   ...{ direction: 'both', min_deviation: 0, min_deviation_relative: 0, max_age_seconds: 86_400 },
 }
 
-interface LoadedRule {
-  fields: RuleFields
-  metric: Metric | undefined
-}
+type LoadedRule =
+  | { silence: SilenceRuleFields }
+  | { silence?: undefined; fields: RuleFields; metric: Metric | undefined }
 
 async function loadRule(
   api: Api,
@@ -54,7 +91,26 @@ async function loadRule(
     const name = metric ? `${metric.device} ${metric.name} is unusual` : ''
     return { fields: { ...NEW_RULE, name: name.slice(0, 128), metric_id: metric?.id ?? null }, metric }
   }
-  const { id: _, ...fields } = await api.rule(ruleId, read)
-  const [metric] = fields.metric_id === null ? [] : await api.metricsById([fields.metric_id], read)
-  return { fields, metric }
+  const rule = await api.rule(ruleId, read)
+  const silence = silenceOf(rule)
+  if (silence) return { silence }
+  const [metric] = rule.metric_id === null ? [] : await api.metricsById([rule.metric_id], read)
+  return { fields: fieldsOf(rule), metric }
+}
+
+function fieldsOf(rule: Rule): RuleFields {
+  const {
+    id: _,
+    kind: _kind,
+    device_id: _device,
+    intervals: _intervals,
+    floor_seconds: _floor,
+    ...fields
+  } = rule
+  return { ...fields, threshold: fields.threshold ?? NEW_RULE.threshold }
+}
+
+function silenceOf({ kind, name, device_id, intervals, floor_seconds, enabled }: Rule) {
+  if (kind === 'anomaly' || intervals === null || floor_seconds === null) return undefined
+  return { kind, name, device_id, intervals, floor_seconds, enabled }
 }

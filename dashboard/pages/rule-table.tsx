@@ -28,7 +28,7 @@ export function RuleTable({ rules, metrics, onChange }: RuleTableProps) {
         </a>
       ),
     },
-    { head: 'Watches', cell: ({ metric_id }) => <Watched id={metric_id} metrics={metrics} /> },
+    { head: 'Watches', cell: (rule) => <Watched rule={rule} metrics={metrics} /> },
     { head: 'Fires', cell: whenText },
     {
       head: 'Enabled',
@@ -71,7 +71,9 @@ const FirstRule = () => (
   />
 )
 
-function Watched({ id, metrics }: { id: string | null; metrics: Map<string, Metric> }) {
+function Watched({ rule, metrics }: { rule: Rule; metrics: Map<string, Metric> }) {
+  const { kind, metric_id: id, device_id } = rule
+  if (kind === 'silence') return <>{device_id === null ? 'all devices' : 'one device'}</>
   if (id === null) return <>all metrics</>
   const metric = metrics.get(id)
   if (!metric) return <>a metric that is gone</>
@@ -82,8 +84,14 @@ function Watched({ id, metrics }: { id: string | null; metrics: Map<string, Metr
   )
 }
 
-/** `at 1.00 or more, above by 2 or more, for 3 windows in a row, then quiet for 1 hr`. */
+/**
+ * `at 1.00 or more, above by 2 or more, for 3 windows in a row, then quiet for 1 hr`; of silence
+ * `after 5 times the usual, 5 min at least`.
+ */
 export function whenText({ threshold, for_windows, cooldown_seconds, ...rule }: Rule): string {
+  if (threshold === null) {
+    return `after ${rule.intervals} times the usual, ${formatDuration((rule.floor_seconds ?? 0) * 1000)} at least`
+  }
   const parts = [`at ${formatScore(threshold)} or more`]
   const deviation = deviationText(rule)
   if (deviation !== '') parts.push(deviation)

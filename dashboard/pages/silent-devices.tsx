@@ -1,10 +1,11 @@
 import type { Device, Page } from '../api/schemas.ts'
+import { formatDuration } from '../format.ts'
 import type { Column } from '../parts/data-table.tsx'
 import { GrowingTable } from '../parts/growing-table.tsx'
 import { AgoText } from '../parts/time-text.tsx'
 import { deviceHref } from '../route.ts'
 
-/** Devices that have sent nothing for a while: of those that were read, the longest silence first. */
+/** Devices that have sent nothing for longer than is usual for them: of those that were read, the longest silence first. */
 export function SilentDevices({ devices, now }: { devices: Page<Device>; now: number }) {
   if (devices.data.length === 0) return null
   const rows = devices.data.toSorted((a, b) => a.last_seen_at - b.last_seen_at)
@@ -18,10 +19,14 @@ export function SilentDevices({ devices, now }: { devices: Page<Device>; now: nu
       ),
     },
     { head: 'Last seen', cell: ({ last_seen_at }) => <AgoText time={last_seen_at} now={now} /> },
+    {
+      head: 'Usually every',
+      cell: ({ cadence_seconds: seconds }) => (seconds === null ? '–' : formatDuration(seconds * 1000)),
+    },
   ]
   return (
     <section aria-labelledby="silent">
-      <h2 id="silent">Silent for an hour or more</h2>
+      <h2 id="silent">Silent for longer than usual</h2>
       <GrowingTable
         caption="Silent devices"
         columns={columns}

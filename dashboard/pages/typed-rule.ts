@@ -1,5 +1,6 @@
 import type { RuleFields } from '../api/alerting-api.ts'
 import type { Metric } from '../api/schemas.ts'
+import { numberOf } from './rule-fields.ts'
 
 /** A rule as it is typed, in the units of the form: a number that is half typed is none yet. */
 export interface TypedRule {
@@ -39,9 +40,6 @@ export const fieldsOf = (typed: TypedRule, metric: Metric | undefined, enabled: 
   max_age_seconds: Math.round(numberOf(typed.tellWithinHours) * 3600),
   enabled,
 })
-
-/** NaN for what is no number. */
-const numberOf = (text: string) => (text.trim() === '' ? Number.NaN : Number(text))
 
 /** 7 % is 0.07, not 0.07000000000000001. */
 const roundOff = (value: number) => Number(value.toPrecision(12))

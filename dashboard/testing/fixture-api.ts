@@ -19,6 +19,8 @@ export function createFixtureApi(now: number) {
     created_at: iso(now - 40 * DAY_MS),
     last_seen_at: iso(now - index * 60_000),
     metric_count: METRICS_EACH,
+    cadence_seconds: index === 0 ? null : 60,
+    silent_since: index < 60 ? null : iso(now - index * 60_000),
   }))
 
   const metricsOfDevice = (deviceId: string | undefined) => {
@@ -32,9 +34,9 @@ export function createFixtureApi(now: number) {
     '/v1/alerts': (url) => list(url, []),
     '/v1/devices': (url) => {
       const search = (url.searchParams.get('search') ?? '').toLowerCase()
-      const before = Number(url.searchParams.get('last_seen_before') ?? Number.POSITIVE_INFINITY)
-      const isSought = ({ external_id, last_seen_at }: (typeof devices)[number]) =>
-        external_id.toLowerCase().includes(search) && Date.parse(last_seen_at) < before
+      const all = url.searchParams.get('silent') !== 'true'
+      const isSought = ({ external_id, silent_since }: (typeof devices)[number]) =>
+        external_id.toLowerCase().includes(search) && (all || silent_since !== null)
       return list(url, devices.filter(isSought))
     },
     '/v1/metrics': (url) => {

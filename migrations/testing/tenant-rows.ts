@@ -16,6 +16,11 @@ export interface TenantRows {
   webhookId: string
   deliveryId: string
   modelId: string
+  /** Of a rule on the metric that was disabled with an alert open. */
+  disabledRuleId: string
+  silenceRuleId: string
+  silenceEventId: string
+  disabledEventId: string
 }
 
 /** For tests: a row in every table, from a lately closed window; `query` runs as the owner of the tables. */
@@ -26,6 +31,8 @@ export async function insertTenantRows(
   const rows = {
     ...{ tenantId, deviceId: randomUUID(), metricId: randomUUID(), ruleId: randomUUID() },
     ...{ eventId: randomUUID(), webhookId: randomUUID(), deliveryId: randomUUID(), modelId: randomUUID() },
+    ...{ disabledRuleId: randomUUID(), disabledEventId: randomUUID() },
+    ...{ silenceRuleId: randomUUID(), silenceEventId: randomUUID() },
   }
   for (const statement of STATEMENTS) {
     const text = statement.replace(/\{(\w+)\}/g, (_, name: keyof TenantRows) => `'${rows[name]}'`)
@@ -85,6 +92,22 @@ const STATEMENTS = [
    values (${OF_TENANT}, {eventId}, {ruleId}, {metricId}, '${END}', 1.5, 1, 'open', '${END}')`,
   `insert into alert_cursors (tenant_id, rule_id, metric_id, last_window_end)
    values (${OF_TENANT}, {ruleId}, {metricId}, '${AT}')`,
+  `insert into device_presence (tenant_id, device_id, shard, change, silent_since, cadence_ms)
+   values (${OF_TENANT}, {deviceId}, 0, 1, '${AT}', 1000)`,
+  `insert into shard_presence (tenant_id, shard, as_of, count_from) values (${OF_TENANT}, 0, now(), 'epoch')`,
+  `insert into alert_rules (tenant_id, id, name, kind, intervals, floor_seconds, armed_at)
+   values (${OF_TENANT}, {silenceRuleId}, 'silent', 'silence', 3, 60, '${AT}')`,
+  `insert into alert_events (tenant_id, id, rule_id, kind, state, opened_at, device_count, sequence)
+   values (${OF_TENANT}, {silenceEventId}, {silenceRuleId}, 'silence', 'open', '${END}', 1, 1)`,
+  `insert into alert_event_devices (tenant_id, event_id, device_id, last_seen_at, silent_at, cadence_ms)
+   values (${OF_TENANT}, {silenceEventId}, {deviceId}, 'epoch', '${END}', 1000)`,
+  `insert into silence_cursors (tenant_id, rule_id, device_id, last_seen_at, open_event_id)
+   values (${OF_TENANT}, {silenceRuleId}, {deviceId}, 'epoch', {silenceEventId})`,
+  `insert into alert_rules (tenant_id, id, name, threshold, enabled) values (${OF_TENANT}, {disabledRuleId}, 'off', 1, false)`,
+  `insert into alert_events (tenant_id, id, rule_id, metric_id, window_end, score, threshold, state, opened_at)
+   values (${OF_TENANT}, {disabledEventId}, {disabledRuleId}, {metricId}, '${END}', 1.5, 1, 'open', '${END}')`,
+  `insert into alert_cursors (tenant_id, rule_id, metric_id, last_window_end, open_event_id)
+   values (${OF_TENANT}, {disabledRuleId}, {metricId}, '${END}', {disabledEventId})`,
   `insert into webhook_endpoints (tenant_id, id, url, secret, failing_since)
    values (${OF_TENANT}, {webhookId}, 'https://hooks.example.com/', 'sealed', now())`,
   `insert into webhook_deliveries (tenant_id, id, webhook_id, event_key, type, body, next_attempt_at)

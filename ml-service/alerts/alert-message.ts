@@ -1,3 +1,4 @@
+import { isoTime } from '../iso-time.ts'
 import type { Series } from '../metric-lookup.ts'
 import type { WebhookMessage } from '../webhooks/enqueue-deliveries.ts'
 import type { AlertEvent } from './alerts-sql.ts'
@@ -12,22 +13,27 @@ export function alertMessage(event: AlertEvent, series: Series, sequence: number
   const data = {
     id: event.id,
     rule_id: event.ruleId,
+    kind: 'anomaly',
     metric_id: event.metricId,
-    window_end: iso(event.windowEnd),
+    window_end: isoTime(event.windowEnd),
     score: event.score,
     threshold: event.threshold,
     state: event.state,
-    opened_at: iso(event.openedAt),
-    resolved_at: iso(event.resolvedAt),
-    data_missing_since: iso(event.dataMissingSince),
-    acknowledged_at: iso(event.acknowledgedAt),
+    opened_at: isoTime(event.openedAt),
+    resolved_at: isoTime(event.resolvedAt),
+    resolved_reason: event.resolvedReason,
+    data_missing_since: isoTime(event.dataMissingSince),
+    acknowledged_at: isoTime(event.acknowledgedAt),
     acknowledgement_note: event.acknowledgementNote,
+    device_count: null,
+    silent_count: null,
+    devices: null,
     device: series.device,
     metric: series.metric,
     reasons: event.reasons,
     sequence,
   }
-  const timestamp = iso(event.resolvedAt ?? event.openedAt)
+  const timestamp = isoTime(event.resolvedAt ?? event.openedAt)
   return {
     eventKey: `${event.id}:${opened ? 'opened' : 'resolved'}`,
     type,
@@ -36,5 +42,3 @@ export function alertMessage(event: AlertEvent, series: Series, sequence: number
     traceId: event.traceId,
   }
 }
-
-const iso = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString())

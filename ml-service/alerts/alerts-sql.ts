@@ -11,7 +11,7 @@ export async function selectRules(
     `select id, metric_id as "metricId", threshold, for_windows as "forWindows", resolve_windows as "resolveWindows",
        cooldown_seconds * 1000::float8 as "cooldownMs", direction, min_deviation as "minDeviation",
        min_deviation_relative as "minDeviationRelative", max_age_seconds * 1000::float8 as "maxAgeMs"
-     from alert_rules where tenant_id = $1 and enabled order by id`,
+     from alert_rules where tenant_id = $1 and enabled and kind = 'anomaly' order by id`,
     [tenantId],
   )
   return rows
@@ -114,6 +114,8 @@ export interface AlertEvent {
   state: 'open' | 'resolved'
   openedAt: number
   resolvedAt: number | null
+  /** Why it is over, where that is not the metric. */
+  resolvedReason: 'rule_disabled' | null
   dataMissingSince: number | null
   acknowledgedAt: number | null
   acknowledgementNote: string | null
@@ -144,6 +146,15 @@ export async function insertEvent(db: Database, tenantId: string, event: AlertEv
   )
 }
 
+/** Columns of `alert_events e` as an AlertEvent. */
+export const ALERT_EVENT = `e.id, e.rule_id as "ruleId", e.metric_id as "metricId",
+  (extract(epoch from e.window_end) * 1000)::float8 as "windowEnd", e.score, e.threshold, e.reasons, e.state,
+  (extract(epoch from e.opened_at) * 1000)::float8 as "openedAt",
+  (extract(epoch from e.resolved_at) * 1000)::float8 as "resolvedAt", e.resolved_reason as "resolvedReason",
+  (extract(epoch from e.data_missing_since) * 1000)::float8 as "dataMissingSince",
+  (extract(epoch from e.acknowledged_at) * 1000)::float8 as "acknowledgedAt",
+  e.acknowledgement_note as "acknowledgementNote", e.announced, e.trace_id as "traceId"`
+
 /** Marks the event resolved and returns it; undefined when it is gone, with its rule or by retention. */
 export async function resolveEvent(
   db: Database,
@@ -152,15 +163,9 @@ export async function resolveEvent(
   resolvedAt: number,
 ): Promise<AlertEvent | undefined> {
   const { rows } = await db.query<AlertEvent>(
-    `update alert_events set state = 'resolved', resolved_at = $3, data_missing_since = null
+    `update alert_events e set state = 'resolved', resolved_at = $3, data_missing_since = null
      where tenant_id = $1 and id = $2
-     returning id, rule_id as "ruleId", metric_id as "metricId",
-       (extract(epoch from window_end) * 1000)::float8 as "windowEnd", score, threshold, reasons, state,
-       (extract(epoch from opened_at) * 1000)::float8 as "openedAt",
-       (extract(epoch from resolved_at) * 1000)::float8 as "resolvedAt",
-       (extract(epoch from data_missing_since) * 1000)::float8 as "dataMissingSince",
-       (extract(epoch from acknowledged_at) * 1000)::float8 as "acknowledgedAt",
-       acknowledgement_note as "acknowledgementNote", announced, trace_id as "traceId"`,
+     returning ${ALERT_EVENT}`,
     [tenantId, id, new Date(resolvedAt)],
   )
   return rows[0]
@@ -169,7 +174,8 @@ export async function resolveEvent(
 /**
  * Brings `data_missing_since` of the tenant's open alerts, or those of some metrics, up to date: the end of the last window
  * that had data, once nothing has come for 15 minutes and for three times the metric's usual pace; null otherwise.
- * Returns how many changed.
+ * Returns how many changed. One that somebody else is about to change is passed over: who scores its metric sees to it, and
+ * waiting for one while holding another could be for ever.
  */
 export async function updateDataMissing(
   db: Database,
@@ -194,10 +200,12 @@ export async function updateDataMissing(
        select tenant_id, id,
          case when ended + greatest(interval '15 minutes', 3 * usual) < $3 then ended end as since
        from latest
-     )
-     update alert_events e set data_missing_since = gaps.since
-     from gaps where e.tenant_id = gaps.tenant_id and e.id = gaps.id and e.state = 'open'
-       and e.data_missing_since is distinct from gaps.since`,
+     ), changed as (
+       select e.tenant_id, e.id, gaps.since from gaps join alert_events e on e.tenant_id = gaps.tenant_id and e.id = gaps.id
+       where e.state = 'open' and e.data_missing_since is distinct from gaps.since
+       for update of e skip locked)
+     update alert_events e set data_missing_since = changed.since
+     from changed where e.tenant_id = changed.tenant_id and e.id = changed.id`,
     [tenantId, metricIds ?? null, new Date(now)],
   )
   return rowCount ?? 0

@@ -141,6 +141,7 @@ const openedEvent = (
   state: 'open',
   openedAt: window.windowEnd,
   resolvedAt: null,
+  resolvedReason: null,
   dataMissingSince: null,
   acknowledgedAt: null,
   acknowledgementNote: null,

@@ -10,6 +10,7 @@ import { addTo, dueElsewhere, type ScoreDueDeps, scoreDue } from '../score/score
 import { scoreSeries } from '../score/score-series.ts'
 import { pause } from '../serve/loop.ts'
 import { stopSignal } from '../serve/stop-signal.ts'
+import { watchDevices } from '../silence/watch-devices.ts'
 import { openArtefactStore } from '../train/artefact-store.ts'
 import { UsageError } from '../usage-error.ts'
 import { type Command, type CommandContext, rangeOptions, required } from './command.ts'
@@ -71,6 +72,7 @@ async function scoreAll({ environment, pool, now, print }: CommandContext): Prom
     await pause(POLL_MS, stopped)
   }
   await watchGaps(pool, now())
+  await watchDevices(pool, now())
   bar.end()
   print(lineOf(`${metrics} metrics`, total))
   return deps.except.size === 0 ? 0 : 1

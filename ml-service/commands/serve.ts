@@ -15,6 +15,7 @@ import { type Backlog, type ServiceMetrics, serviceMetrics } from '../serve/serv
 import { sleep } from '../serve/sleep.ts'
 import { startStatusServer } from '../serve/status-server.ts'
 import { stopSignal } from '../serve/stop-signal.ts'
+import { watchDevices } from '../silence/watch-devices.ts'
 import { openArtefactStore } from '../train/artefact-store.ts'
 import { UsageError } from '../usage-error.ts'
 import { deliverDue } from '../webhooks/deliver-due.ts'
@@ -29,6 +30,8 @@ const RETENTION_AFTER_MIDNIGHT_MS = 10 * 60_000
 const RETENTION_AGAIN_MS = 3_600_000
 /** How often open alerts are looked at for a gap in their data. */
 const GAPS_MS = 60_000
+/** How often devices are judged by the silence rules. */
+const DEVICES_MS = 10_000
 /** How often it tells its backlog in a line of the log, which infra/ makes metrics of. */
 const BACKLOG_MS = 60_000
 
@@ -57,6 +60,11 @@ export const serve: Command = async (context, options) => {
     loop({ name: 'delivering', pauseMs: POLL_MS, piece: delivering.piece }, outage, signal),
     loop(
       { name: 'watching gaps', pauseMs: GAPS_MS, piece: () => lookForGaps(context, signal) },
+      outage,
+      signal,
+    ),
+    loop(
+      { name: 'watching devices', pauseMs: DEVICES_MS, piece: () => lookForSilence(context, signal) },
       outage,
       signal,
     ),
@@ -119,6 +127,10 @@ function deliveringPiece(
 
 async function lookForGaps({ pool, now }: CommandContext, signal: AbortSignal): Promise<void> {
   await watchGaps(pool, now(), () => signal.aborted)
+}
+
+async function lookForSilence({ pool, now }: CommandContext, signal: AbortSignal): Promise<void> {
+  await watchDevices(pool, now(), () => signal.aborted)
 }
 
 /** Once at the start, then soon after every midnight UTC: what a day has just left behind goes with it as a whole. */

@@ -1,12 +1,15 @@
 import pg from 'pg'
-import { afterAll, beforeAll, describe, expect, inject, it, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, it, test, vi } from 'vitest'
 import { featuresOfValues } from '../../telemetry/window-features.ts'
+import { inTransaction } from '../database.ts'
 import { windowsOfAggregates } from '../features/read-windows.ts'
 import { countParts } from '../features/windows-sql.ts'
 import type { Series } from '../metric-lookup.ts'
+import { lockMetric } from '../score/due-sql.ts'
 import { type Point, type SeededTenant, seedTenant } from '../testing/seed-tenant.ts'
 import { WINDOW } from '../testing/synthetic.ts'
 import { closedUntil, rebuildWindows } from './rebuild-windows.ts'
+import { upsertSuperseding } from './replay-sql.ts'
 
 const START = Date.UTC(2026, 0, 1)
 const NOW = START + 100 * WINDOW
@@ -67,6 +70,28 @@ const isDue = async ({ tenantId }: SeededTenant) =>
   (await pool.query('select 1 from due_metrics where tenant_id = $1', [tenantId])).rowCount === 1
 
 describe('rebuildWindows', () => {
+  it('waits for who scores the metric, and holds nothing that this one may want', async () => {
+    const { tenant, series, rebuild } = await seeded()
+    await correct(tenant, series, [START, 99])
+    const row = {
+      ...{ windowStart: START, count: 1, mean: 1, m2: 0, min: 1, max: 1, firstTs: START, lastTs: START },
+      ...{ median: 1, mad: 0, sketch: new Uint8Array(), superseded: 1 },
+    }
+    let rebuilding: Promise<number> | undefined
+    await inTransaction(pool, series, async (db) => {
+      await lockMetric(db, series)
+      rebuilding = rebuild()
+      await vi.waitFor(async () => {
+        const waiting = `select from pg_locks l join pg_stat_activity a on a.pid = l.pid
+          where not l.granted and a.query like 'insert into due_metrics%' and a.datname = current_database()`
+        expect((await pool.query(waiting)).rowCount).toBeGreaterThan(0)
+      }, 10_000)
+      await upsertSuperseding(db, series, [row])
+    })
+    await rebuilding
+    expect((await windows(series)).map(({ window }) => window)).toEqual(await expected(series))
+  })
+
   it('writes nothing where the parts tell what the datapoints do, in one part or in several', async () => {
     const { tenant, series, rebuild } = await seeded()
     await tenant.write(series, [[START + 7, 400]], { datapoints: true })

@@ -102,8 +102,9 @@ async function supersede(
     .filter((row) => row !== undefined)
   if (rows.length === 0) return 0
   await inTransaction(pool, metric, async (db) => {
-    await upsertSuperseding(db, metric, rows)
+    // The due row first, as who scores the metric: in the other order the two would wait for each other.
     await db.query(markDue(metric.tenantId, [metric.metricId], [rows[0]!.windowStart])) // the oldest of them
+    await upsertSuperseding(db, metric, rows)
   })
   return rows.length
 }

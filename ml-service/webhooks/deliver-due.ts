@@ -76,10 +76,12 @@ export async function deliverDue(
   }
   try {
     while (failures.length === 0) {
+      // An attempt that ends while we look may have made room for what the look did not find.
+      const wasIdle = underWay.size === 0
       const claimed = stopped() ? [] : await claim(deps, CONCURRENCY - underWay.size)
       claimed.forEach(start)
-      if (underWay.size === 0) break
-      await Promise.race([...underWay, deps.sleep(POLL_MS)])
+      if (wasIdle && claimed.length === 0) break
+      if (underWay.size > 0) await Promise.race([...underWay, deps.sleep(POLL_MS)])
     }
   } finally {
     await Promise.all(underWay)

@@ -1,3 +1,4 @@
+import type { PreviousSecret } from '../../migrations/schema.ts'
 import type { Database } from '../database.ts'
 import type { WebhookMessage } from './enqueue-deliveries.ts'
 
@@ -122,8 +123,8 @@ export interface Delivery extends DeliveryKey {
   traceUuid: string
   url: string
   secret: string
-  previousSecret: string | null
-  previousSecretExpires: number | null
+  /** Those that were replaced; each signs along until it expires (ISO 8601). */
+  previousSecrets: PreviousSecret[]
 }
 
 /** undefined: it is no longer to be sent, its endpoint having been deleted or disabled meanwhile. */
@@ -133,8 +134,8 @@ export async function selectDelivery(
 ): Promise<Delivery | undefined> {
   const { rows } = await db.query<Delivery>(
     `select d.tenant_id as "tenantId", d.id, d.webhook_id as "webhookId", d.type, d.body,
-       d.attempt_count as "attemptCount", coalesce(d.trace_id, d.id) as "traceUuid", e.url, e.secret, e.previous_secret as "previousSecret",
-       (extract(epoch from e.previous_secret_expires) * 1000)::float8 as "previousSecretExpires"
+       d.attempt_count as "attemptCount", coalesce(d.trace_id, d.id) as "traceUuid", e.url, e.secret,
+       e.previous_secrets as "previousSecrets"
      from webhook_deliveries d join webhook_endpoints e on e.tenant_id = d.tenant_id and e.id = d.webhook_id
      where d.tenant_id = $1 and d.id = $2 and d.state = 'pending' and e.enabled`,
     [tenantId, id],

@@ -5,7 +5,7 @@ import { insertDeliveries, selectEnabledEndpoints } from './deliveries-sql.ts'
 export interface WebhookMessage {
   /** What it announces: one delivery per endpoint and key. */
   eventKey: string
-  type: 'alert.opened' | 'alert.resolved' | 'webhook.disabled'
+  type: 'alert.opened' | 'alert.resolved' | 'device.silent' | 'device.recovered' | 'webhook.disabled'
   /** Exactly the bytes to sign and send. */
   body: string
   /** Messages of one alert are sent one after the other. */

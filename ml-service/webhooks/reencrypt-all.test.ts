@@ -14,14 +14,14 @@ it('seals every secret with the new key, the old one of a rotation too, after wh
   const { receiver, tenantId, endpoint, now } = await due()
   const previous = webhookSecretOf(randomBytes(24))
   const context = `${tenantId}/${endpoint.id}`
-  await pool().query('update webhook_endpoints set previous_secret = $1, previous_secret_expires = $2', [
-    await sealSecret(previous, SECRET_KEY, context),
-    new Date(now + 1000),
-  ])
+  const sealed = await sealSecret(previous, SECRET_KEY, context)
+  const stored = [{ secret: sealed, expires_at: new Date(now + 1000).toISOString() }]
+  await pool().query('update webhook_endpoints set previous_secrets = $1', [JSON.stringify(stored)])
   expect(await reencryptAll(pool(), [NEW_KEY, SECRET_KEY])).toEqual({ sealed: 1, kept: 0, failed: 0 })
   const row = await endpointOf(tenantId)
   await expect(openSecret(row.secret, [SECRET_KEY], context)).rejects.toThrow()
-  expect(await openSecret(row.previous_secret, [NEW_KEY], context)).toBe(previous)
+  expect(row.previous_secrets).toMatchObject([{ expires_at: stored[0]!.expires_at }])
+  expect(await openSecret(row.previous_secrets[0].secret, [NEW_KEY], context)).toBe(previous)
   await deliver(now, { webhookSecretKeys: [NEW_KEY] })
   for (const secret of [endpoint.secret, previous]) expect(verify(secret, receiver.received[0]!)).toBeTruthy()
   expect(await reencryptAll(pool(), [NEW_KEY, SECRET_KEY])).toEqual({ sealed: 0, kept: 1, failed: 0 })

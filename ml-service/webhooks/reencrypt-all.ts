@@ -38,16 +38,18 @@ const aboutOf = ({ tenantId, webhookId }: SealedEndpoint['key']) => ({
 
 /** undefined: all is sealed with the first key. */
 async function sealedAgain(
-  { key, secret, previousSecret }: SealedEndpoint,
+  { key, secret, previousSecrets }: SealedEndpoint,
   keys: [string, ...string[]],
-): Promise<{ secret: string; previousSecret: string | null } | undefined> {
-  const texts = previousSecret === null ? [secret] : [secret, previousSecret]
+): Promise<Omit<SealedEndpoint, 'key'> | undefined> {
+  const texts = [secret, ...previousSecrets.map((previous) => previous.secret)]
   const [newest] = keys
   if ((await Promise.all(texts.map((text) => isSealedWith(text, newest)))).every(Boolean)) return undefined
   const context = `${key.tenantId}/${key.webhookId}`
   const again = async (text: string) => sealSecret(await openSecret(text, keys, context), newest, context)
   return {
     secret: await again(secret),
-    previousSecret: previousSecret === null ? null : await again(previousSecret),
+    previousSecrets: await Promise.all(
+      previousSecrets.map(async (previous) => ({ ...previous, secret: await again(previous.secret) })),
+    ),
   }
 }

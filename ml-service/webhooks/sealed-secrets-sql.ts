@@ -1,10 +1,11 @@
+import type { PreviousSecret } from '../../migrations/schema.ts'
 import type { Database } from '../database.ts'
 import type { EndpointKey } from './endpoint-health-sql.ts'
 
 export interface SealedEndpoint {
   key: EndpointKey
   secret: string
-  previousSecret: string | null
+  previousSecrets: PreviousSecret[]
 }
 
 export async function selectEndpointKeys(db: Database): Promise<EndpointKey[]> {
@@ -17,7 +18,7 @@ export async function selectEndpointKeys(db: Database): Promise<EndpointKey[]> {
 /** Locked until the transaction ends, so that no rotation comes in between; undefined when it is gone. */
 export async function lockSealed(db: Database, key: EndpointKey): Promise<SealedEndpoint | undefined> {
   const { rows } = await db.query<Omit<SealedEndpoint, 'key'>>(
-    `select secret, previous_secret as "previousSecret" from webhook_endpoints
+    `select secret, previous_secrets as "previousSecrets" from webhook_endpoints
      where tenant_id = $1 and id = $2 for update`,
     [key.tenantId, key.webhookId],
   )
@@ -27,10 +28,10 @@ export async function lockSealed(db: Database, key: EndpointKey): Promise<Sealed
 export async function updateSealed(
   db: Database,
   { tenantId, webhookId }: EndpointKey,
-  { secret, previousSecret }: { secret: string; previousSecret: string | null },
+  { secret, previousSecrets }: Omit<SealedEndpoint, 'key'>,
 ): Promise<void> {
   await db.query(
-    'update webhook_endpoints set secret = $3, previous_secret = $4 where tenant_id = $1 and id = $2',
-    [tenantId, webhookId, secret, previousSecret],
+    'update webhook_endpoints set secret = $3, previous_secrets = $4 where tenant_id = $1 and id = $2',
+    [tenantId, webhookId, secret, JSON.stringify(previousSecrets)],
   )
 }

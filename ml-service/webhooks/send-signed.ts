@@ -32,13 +32,10 @@ export async function sendSigned(
   return post(url, headers, body)
 }
 
-/** The secret, and the one before while it still signs along. */
+/** The secret, and those before it that still sign along. */
 async function secretsOf(delivery: Delivery, keys: string[], now: number): Promise<string[]> {
-  const { secret, previousSecret, previousSecretExpires } = delivery
-  const sealed = [secret]
-  if (previousSecret !== null && previousSecretExpires !== null && previousSecretExpires > now) {
-    sealed.push(previousSecret)
-  }
+  const before = delivery.previousSecrets.filter(({ expires_at }) => Date.parse(expires_at) > now)
+  const sealed = [delivery.secret, ...before.map(({ secret }) => secret)]
   const context = `${delivery.tenantId}/${delivery.webhookId}`
   return Promise.all(sealed.map((text) => openSecret(text, keys, context)))
 }

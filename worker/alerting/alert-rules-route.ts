@@ -1,87 +1,15 @@
 import { and, asc, eq, sql } from 'drizzle-orm'
 import { type Context, Hono } from 'hono'
 import * as v from 'valibot'
-import { alertRules, metrics } from '../../migrations/schema.ts'
-import { Name } from '../../telemetry/name.ts'
+import { alertRules, devices, metrics } from '../../migrations/schema.ts'
 import type { AppEnv } from '../app-env.ts'
 import { db, query } from '../database.ts'
-import { component, Id, pageOf, told } from '../openapi/fields.ts'
+import { Id, pageOf } from '../openapi/fields.ts'
 import { operation } from '../openapi/operation.ts'
 import { Problem } from '../problem.ts'
 import { cursorOf, idOf, Limit, notFound, page } from '../query/parameters.ts'
 import { requireScope } from '../tenant-auth.ts'
-
-const Windows = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000))
-const Seconds = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(31_536_000))
-const NotNegative = v.pipe(v.number(), v.finite(), v.minValue(0))
-
-const RuleFields = v.object({
-  name: Name,
-  metric_id: told(v.nullable(Id), 'The metric it watches; null: all of them.'),
-  threshold: told(v.pipe(v.number(), v.finite(), v.gtValue(0)), 'The score that raises an alert.'),
-  for_windows: told(Windows, 'For how many windows in a row the score must stay there.'),
-  resolve_windows: told(Windows, 'For how many windows in a row it must not, for the alert to be over.'),
-  cooldown_seconds: told(Seconds, 'How long after an alert was resolved none is raised.'),
-  direction: told(
-    v.picklist(['above', 'below', 'both']),
-    'Which way a window must have left what was expected: by its median or, where that is as expected, by the value ' +
-      'farthest from it.',
-  ),
-  min_deviation: told(
-    NotNegative,
-    'How far it must have left the middle of what was expected, in the metric’s unit.',
-  ),
-  min_deviation_relative: told(
-    NotNegative,
-    'The same as a share of the middle of what was expected: 0.05 is 5 %. Both least deviations must be met.',
-  ),
-  max_age_seconds: told(
-    Seconds,
-    'Alerts of windows that ended longer ago when they were scored are stored, and no webhook hears of them.',
-  ),
-  enabled: v.boolean(),
-})
-const { entries } = RuleFields
-const AlertRule = component(
-  'AlertRule',
-  v.object({ id: Id, ...entries }),
-  'When scores raise an alert: one opens when they reach the threshold and closes when they fall below.',
-  {
-    id: '9a7c5e31-2b4d-4f68-8a0c-1e3f5d7b9c24',
-    name: 'Pump 7 runs hot',
-    metric_id: '7b0f9c52-93d1-5a60-9d0e-2f4c7a1b3e58',
-    threshold: 1,
-    for_windows: 2,
-    resolve_windows: 3,
-    cooldown_seconds: 0,
-    direction: 'above',
-    min_deviation: 0.5,
-    min_deviation_relative: 0,
-    max_age_seconds: 86_400,
-    enabled: true,
-  },
-)
-export const NewRule = component(
-  'NewAlertRule',
-  v.object({
-    ...entries,
-    metric_id: v.optional(entries.metric_id, null),
-    threshold: v.optional(entries.threshold, 1),
-    for_windows: v.optional(entries.for_windows, 1),
-    resolve_windows: v.optional(entries.resolve_windows, 1),
-    cooldown_seconds: v.optional(entries.cooldown_seconds, 0),
-    direction: v.optional(entries.direction, 'both'),
-    min_deviation: v.optional(entries.min_deviation, 0),
-    min_deviation_relative: v.optional(entries.min_deviation_relative, 0),
-    max_age_seconds: v.optional(entries.max_age_seconds, 86_400),
-    enabled: v.optional(entries.enabled, true),
-  }),
-  'An alert rule to create.',
-  { name: 'Pump 7 runs hot', metric_id: '7b0f9c52-93d1-5a60-9d0e-2f4c7a1b3e58' },
-)
-const RuleChange = component('AlertRuleChange', v.partial(RuleFields), 'What to change of an alert rule.', {
-  threshold: 1.5,
-})
+import { AlertRule, NewRule, RULE_DEFAULTS, RuleChange, strayFields } from './rule-schemas.ts'
 
 const params = idOf('rule')
 
@@ -118,25 +46,21 @@ const createRule = operation(
     operationId: 'createAlertRule',
     tag: 'Alerts',
     summary: 'Create an alert rule',
-    description: 'It judges windows that are scored from now on.',
+    description: 'It judges windows that are scored, and silences that become too long, from now on.',
     body: NewRule,
     status: 201,
     answer: AlertRule,
     returns: 'The rule.',
   },
   async (c, { body: rule }) => {
-    await requireMetric(c, rule.metric_id)
+    await requireFitting(c, rule.kind, rule)
+    const values = { ...columnsOf(withDefaults(rule)), name: rule.name, kind: rule.kind }
+    const tenantId = c.get('tenantId')
     const [row] = await query(
       c,
       db
         .insert(alertRules)
-        .values({
-          tenantId: c.get('tenantId'),
-          id: crypto.randomUUID(),
-          ...columnsOf(rule),
-          name: rule.name,
-          threshold: rule.threshold,
-        })
+        .values({ tenantId, id: crypto.randomUUID(), ...values })
         .returning(),
     )
     return ruleView(row!)
@@ -160,7 +84,8 @@ const changeRule = operation(
     operationId: 'updateAlertRule',
     tag: 'Alerts',
     summary: 'Change an alert rule',
-    description: 'Fields that are left out stay as they are.',
+    description:
+      'Fields that are left out stay as they are. What a rule that is disabled had left open is resolved, with the reason `rule_disabled`.',
     params,
     body: RuleChange,
     answer: AlertRule,
@@ -168,13 +93,15 @@ const changeRule = operation(
   },
   async (c, { params: { id }, body: change }) => {
     const found = await ruleOf(c, id)
-    if (change.metric_id) await requireMetric(c, change.metric_id)
+    await requireFitting(c, found.kind, change)
     if (Object.keys(change).length === 0) return ruleView(found)
+    // What was silent before it was enabled is old news.
+    const armedAt = change.enabled ? sql`case when enabled then armed_at else now() end` : undefined
     const [row] = await query(
       c,
       db
         .update(alertRules)
-        .set(columnsOf(change))
+        .set({ ...columnsOf(change), armedAt })
         .where(and(eq(alertRules.tenantId, found.tenantId), eq(alertRules.id, id)))
         .returning(),
     )
@@ -209,6 +136,43 @@ async function ruleOf(c: Context<AppEnv>, id: string) {
   return row
 }
 
+/** A rule says what its kind can say, of a metric or device that the tenant has. */
+async function requireFitting(
+  c: Context<AppEnv>,
+  kind: 'anomaly' | 'silence',
+  rule: { metric_id?: string | null | undefined; device_id?: string | null | undefined },
+): Promise<void> {
+  const strange = strayFields(kind, rule)
+  if (strange.length > 0) {
+    throw new Problem('validation_failed', `A rule of the kind "${kind}" cannot say this; leave it out.`, {
+      errors: strange.map((path) => ({ path, message: `must not be given in a rule of the kind "${kind}"` })),
+    })
+  }
+  await requireMetric(c, rule.metric_id ?? null)
+  await requireDevice(c, rule.device_id ?? null)
+}
+
+async function requireDevice(c: Context<AppEnv>, deviceId: string | null): Promise<void> {
+  if (deviceId === null) return
+  const ofTheTenant = and(eq(devices.tenantId, c.get('tenantId')), eq(devices.id, deviceId))
+  const rows = await query(c, db.select({ id: devices.id }).from(devices).where(ofTheTenant))
+  if (rows.length > 0) return
+  throw new Problem('validation_failed', 'The device does not exist; take an id from GET /v1/devices.', {
+    errors: [{ path: 'device_id', message: 'must be the id of a device' }],
+  })
+}
+
+/** What a rule of its kind says at least; of the rest the table has defaults. */
+function withDefaults(rule: v.InferOutput<typeof NewRule>) {
+  const { threshold, intervals, floor_seconds } = RULE_DEFAULTS
+  if (rule.kind === 'anomaly') return { ...rule, threshold: rule.threshold ?? threshold }
+  return {
+    ...rule,
+    intervals: rule.intervals ?? intervals,
+    floor_seconds: rule.floor_seconds ?? floor_seconds,
+  }
+}
+
 /** A rule on a metric that the tenant does not have is a mistake worth telling, not a foreign key's error. */
 export async function requireMetric(c: Context<AppEnv>, metricId: string | null): Promise<void> {
   if (metricId === null) return
@@ -239,12 +203,16 @@ function columnsOf<Change extends v.InferOutput<typeof RuleChange>>(change: Chan
     minDeviationRelative: change.min_deviation_relative,
     maxAgeSeconds: change.max_age_seconds,
     enabled: change.enabled,
+    deviceId: change.device_id,
+    intervals: change.intervals,
+    floorSeconds: change.floor_seconds,
   }
 }
 
 function ruleView(row: typeof alertRules.$inferSelect): v.InferOutput<typeof AlertRule> {
   return {
     id: row.id,
+    kind: row.kind,
     name: row.name,
     metric_id: row.metricId,
     threshold: row.threshold,
@@ -256,6 +224,9 @@ function ruleView(row: typeof alertRules.$inferSelect): v.InferOutput<typeof Ale
     min_deviation_relative: row.minDeviationRelative,
     max_age_seconds: row.maxAgeSeconds,
     enabled: row.enabled,
+    device_id: row.deviceId,
+    intervals: row.intervals,
+    floor_seconds: row.floorSeconds,
   }
 }
 

@@ -27,6 +27,7 @@ describe('an alert rule', () => {
   it('has defaults that heed every crossing, and keeps what it is given', async () => {
     const { id, ...bare } = await created('/v1/alert-rules', { name: 'hot' })
     const fields = {
+      ...{ kind: 'anomaly', device_id: null, intervals: null, floor_seconds: null },
       ...{ name: 'hot', metric_id: null, threshold: 1, for_windows: 1, resolve_windows: 1 },
       ...{ cooldown_seconds: 0, direction: 'both', min_deviation: 0, min_deviation_relative: 0 },
       ...{ max_age_seconds: 86_400, enabled: true },
@@ -40,6 +41,69 @@ describe('an alert rule', () => {
     expect(await changed.json()).toEqual({ id, ...fields, ...change })
     const back = await owner.send('PATCH', `/v1/alert-rules/${id}`, { metric_id: null })
     expect(await back.json()).toEqual({ id, ...fields, ...change, metric_id: null })
+  })
+
+  it('of silence has defaults, keeps what it is given, and says nothing of scores', async () => {
+    const { id, ...bare } = await created('/v1/alert-rules', { name: 'gone', kind: 'silence' })
+    expect(bare).toMatchObject({
+      kind: 'silence',
+      device_id: null,
+      intervals: 5,
+      floor_seconds: 300,
+      threshold: null,
+    })
+    const [device] = (await list(owner, '/v1/devices')).data
+    const change = {
+      intervals: 2,
+      floor_seconds: 60,
+      device_id: device?.id,
+      enabled: false,
+      max_age_seconds: 60,
+    }
+    const changed = await owner.send('PATCH', `/v1/alert-rules/${id}`, change)
+    expect(await changed.json()).toEqual({ id, ...bare, ...change })
+    const listed = (await list(owner, '/v1/alert-rules')).data
+    expect(listed).toContainEqual({ id, ...bare, ...change })
+    expect((await owner.send('DELETE', `/v1/alert-rules/${id}`)).status).toBe(204)
+  })
+
+  it.each([
+    ['silence', 'intervals', 1.9],
+    ['silence', 'floor_seconds', 59],
+    ['silence', 'floor_seconds', 2_592_001],
+    ['silence', 'device_id', crypto.randomUUID()],
+    ['silence', 'metric_id', 'own'],
+    ['silence', 'threshold', 1],
+    ['anomaly', 'intervals', 3],
+    ['anomaly', 'floor_seconds', 60],
+    ['gossip', 'kind', 'gossip'],
+  ])('of the kind %s does not take %s %j, new or changed', async (kind, field, value) => {
+    const given = { [field]: value === 'own' ? metricId : value }
+    const refusal = async (method: string, path: string, body: object) => {
+      const answer = await owner.send(method, path, body)
+      const problem = await answer.json<{ code: string; errors: { path: string }[] }>()
+      return [answer.status, problem.code, problem.errors[0]?.path]
+    }
+    const expected = [400, 'validation_failed', field]
+    expect(await refusal('POST', '/v1/alert-rules', { name: 'x', kind, ...given })).toEqual(expected)
+    if (kind === 'gossip') return
+    const { id } = await created('/v1/alert-rules', { name: 'x', kind })
+    expect(await refusal('PATCH', `/v1/alert-rules/${id}`, given)).toEqual(expected)
+  })
+
+  it('is armed anew when it is enabled, and not by a change that leaves it so', async () => {
+    const { id } = await created('/v1/alert-rules', { name: 'gone', kind: 'silence' })
+    await sql`update alert_rules set armed_at = 'epoch' where id = ${id}`
+    const armed = async (change: object) => {
+      await owner.send('PATCH', `/v1/alert-rules/${id}`, change)
+      const [row] = await sql`select armed_at > 'epoch' as anew from alert_rules where id = ${id}`
+      return row?.['anew']
+    }
+    expect([
+      await armed({ enabled: true }),
+      await armed({ enabled: false }),
+      await armed({ enabled: true }),
+    ]).toEqual([...[false, false, true]])
   })
 
   it.each([
@@ -109,8 +173,8 @@ describe('a webhook', () => {
   it('keeps its secret sealed, with the id of the key, and shows it once', async () => {
     const { id, secret } = await webhook()
     const sealed = async () => {
-      const [row] = await sql`select secret, previous_secret from webhook_endpoints where id = ${id}`
-      return row as { secret: string; previous_secret: string | null }
+      const [row] = await sql`select secret, previous_secrets from webhook_endpoints where id = ${id}`
+      return row as { secret: string; previous_secrets: { secret: string; expires_at: string }[] }
     }
     const open = (text: string) => openSecret(text, [env.WEBHOOK_SECRET_KEY], `${owner.id}/${id}`)
     const first = await sealed()
@@ -121,10 +185,40 @@ describe('a webhook', () => {
       secret: string
     }>()
     const second = await sealed()
-    expect([await open(second.secret), await open(second.previous_secret ?? '')]).toEqual([
+    expect([await open(second.secret), await open(second.previous_secrets[0]?.secret ?? '')]).toEqual([
       rotated.secret,
       secret,
     ])
+  })
+
+  it('keeps every secret that it promised for a day, and takes no more than five to be kept', async () => {
+    const { id, secret } = await webhook()
+    const rotate = () => owner.send('POST', `/v1/webhooks/${id}/rotate-secret`)
+    // At once, as two operators may: none of the secrets may get lost.
+    const answers = await Promise.all(Array.from({ length: 5 }, rotate))
+    const secrets = await Promise.all(
+      answers.map(async (answer) => (await answer.json<{ secret: string }>()).secret),
+    )
+    const [row] = await sql`select secret, previous_secrets from webhook_endpoints where id = ${id}`
+    const { secret: sealed, previous_secrets } = row as {
+      secret: string
+      previous_secrets: { secret: string; expires_at: string }[]
+    }
+    const opened = [sealed, ...previous_secrets.map((previous) => previous.secret)].map((text) =>
+      openSecret(text, [env.WEBHOOK_SECRET_KEY], `${owner.id}/${id}`),
+    )
+    expect((await Promise.all(opened)).toSorted()).toEqual([secret, ...secrets].toSorted())
+    const refused = await rotate()
+    expect([refused.status, (await refused.json<{ code: string }>()).code]).toEqual([429, 'rate_limited'])
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(86_000)
+    const over = previous_secrets.map((previous, i) =>
+      i === 4 ? { ...previous, expires_at: new Date(Date.now() - 1).toISOString() } : previous,
+    )
+    await sql`update webhook_endpoints set previous_secrets = ${JSON.stringify(over)} where id = ${id}`
+    expect((await rotate()).status).toBe(200)
+    const [after] =
+      await sql`select jsonb_array_length(previous_secrets) as n from webhook_endpoints where id = ${id}`
+    expect(after).toEqual({ n: 5 })
   })
 
   it('that was turned off by EdgePulse says why, until it is turned on again', async () => {

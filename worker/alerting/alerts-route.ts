@@ -4,7 +4,7 @@ import * as v from 'valibot'
 import { alertEvents } from '../../migrations/schema.ts'
 import type { AppEnv } from '../app-env.ts'
 import { db, query } from '../database.ts'
-import { component, Id, Instant, pageOf, told } from '../openapi/fields.ts'
+import { component, pageOf, told } from '../openapi/fields.ts'
 import { operation } from '../openapi/operation.ts'
 import {
   cursorOf,
@@ -19,44 +19,7 @@ import {
   rangeOf,
 } from '../query/parameters.ts'
 import { requireScope } from '../tenant-auth.ts'
-
-const State = v.picklist(['open', 'resolved'])
-
-const Alert = component(
-  'Alert',
-  v.object({
-    id: Id,
-    rule_id: Id,
-    metric_id: Id,
-    window_end: told(Instant, 'The end of the window that raised it.'),
-    score: told(v.number(), 'The score of that window.'),
-    threshold: told(v.number(), 'The threshold of the rule at that time.'),
-    state: State,
-    opened_at: Instant,
-    resolved_at: v.nullable(Instant),
-    data_missing_since: told(
-      v.nullable(Instant),
-      'Since when an open alert has seen no data; it stays open.',
-    ),
-    acknowledged_at: told(v.nullable(Instant), 'When somebody took notice of it; null: nobody has.'),
-    acknowledgement_note: told(v.nullable(v.string()), 'What they had to say.'),
-  }),
-  'An alert that a rule raised.',
-  {
-    id: 'c4e6a8b0-1d2f-4a3c-9b5e-7f8091a2b3c4',
-    rule_id: '9a7c5e31-2b4d-4f68-8a0c-1e3f5d7b9c24',
-    metric_id: '7b0f9c52-93d1-5a60-9d0e-2f4c7a1b3e58',
-    window_end: '2026-01-08T12:05:00.000Z',
-    score: 1.42,
-    threshold: 1,
-    state: 'open',
-    opened_at: '2026-01-08T12:06:31.204Z',
-    resolved_at: null,
-    data_missing_since: null,
-    acknowledged_at: '2026-01-08T12:20:00.000Z',
-    acknowledgement_note: 'Bearing ordered, runs at half load until Friday.',
-  },
-)
+import { ALERT_COLUMNS, Alert, alertView, State } from './alert-view.ts'
 
 const Acknowledgement = component(
   'Acknowledgement',
@@ -104,7 +67,7 @@ const listAlerts = operation(
     const rows = await query(
       c,
       db
-        .select()
+        .select(ALERT_COLUMNS)
         .from(alertEvents)
         .where(
           and(
@@ -136,7 +99,7 @@ const getAlert = operation(
     const [row] = await query(
       c,
       db
-        .select()
+        .select(ALERT_COLUMNS)
         .from(alertEvents)
         .where(and(eq(alertEvents.tenantId, c.get('tenantId')), eq(alertEvents.id, id))),
     )
@@ -163,29 +126,12 @@ const acknowledgeAlert = operation(
         .update(alertEvents)
         .set({ acknowledgedAt: new Date(), acknowledgementNote: note })
         .where(and(eq(alertEvents.tenantId, c.get('tenantId')), eq(alertEvents.id, id)))
-        .returning(),
+        .returning(ALERT_COLUMNS),
     )
     if (row === undefined) throw notFound()
     return alertView(row)
   },
 )
-
-function alertView(row: typeof alertEvents.$inferSelect): v.InferOutput<typeof Alert> {
-  return {
-    id: row.id,
-    rule_id: row.ruleId,
-    metric_id: row.metricId,
-    window_end: row.windowEnd,
-    score: row.score,
-    threshold: row.threshold,
-    state: row.state,
-    opened_at: row.openedAt,
-    resolved_at: row.resolvedAt,
-    data_missing_since: row.dataMissingSince,
-    acknowledged_at: row.acknowledgedAt,
-    acknowledgement_note: row.acknowledgementNote,
-  }
-}
 
 /** `/v1/alerts`: the events that the ML service stores. */
 export const alertsRoute = new Hono<AppEnv>()

@@ -10,8 +10,9 @@ import { component, Id, Instant, told } from '../openapi/fields.ts'
 import { operation } from '../openapi/operation.ts'
 import { Range, rangeOf } from '../query/parameters.ts'
 import { requireScope } from '../tenant-auth.ts'
-import { NewRule, requireMetric } from './alert-rules-route.ts'
+import { requireMetric } from './alert-rules-route.ts'
 import { type Firing, type FiringRule, firingsOf, type StoredScore } from './rule-firings.ts'
+import { RuleTrial } from './rule-schemas.ts'
 
 /** Postgres looks through as many scores in a second or two; a rule on more metrics is tried on less of the past. */
 const MAX_WINDOWS = 1_000_000
@@ -66,7 +67,7 @@ const previewRule = operation(
     description:
       'How often the rule would have fired on the scores stored of that time; nothing is created. `from` and `to` are on `window_end`.',
     query: Range,
-    body: NewRule,
+    body: RuleTrial,
     answer: RulePreview,
     returns: 'What the rule would have done.',
   },
@@ -95,7 +96,7 @@ const previewRule = operation(
   },
 )
 
-const firingRuleOf = (rule: v.InferOutput<typeof NewRule>): FiringRule => ({
+const firingRuleOf = (rule: v.InferOutput<typeof RuleTrial>): FiringRule => ({
   threshold: rule.threshold,
   direction: rule.direction,
   minDeviation: rule.min_deviation,

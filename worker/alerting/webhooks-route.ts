@@ -17,6 +17,8 @@ import { webhookUrlFault } from './webhook-url.ts'
 
 const SECRET_BYTES = 32
 const OLD_SECRET_SIGNS_FOR_MS = 24 * 3_600_000
+/** Each makes every message's header longer. */
+const MAX_OLD_SECRETS = 5
 
 const Url = told(
   v.pipe(v.string(), v.maxLength(2048)),
@@ -186,22 +188,56 @@ const rotateSecret = operation(
     operationId: 'rotateWebhookSecret',
     tag: 'Webhooks',
     summary: 'Replace the secret of a webhook',
-    description: 'The old secret signs along for 24 hours.',
+    description: `The old secret signs along for 24 hours, also when it is replaced again; ${MAX_OLD_SECRETS} may do so at a time.`,
     params,
     answer: WebhookSecret,
     returns: 'The new secret.',
+    problems: ['rate_limited'],
   },
   async (c, given) => {
     const found = await webhookOf(c, given.params.id)
     const secret = newSecret()
-    await update(c, found, {
-      secret: await sealSecret(secret, c.env.WEBHOOK_SECRET_KEY, sealContext(found.tenantId, found.id)),
-      previousSecret: found.secret,
-      previousSecretExpires: new Date(Date.now() + OLD_SECRET_SIGNS_FOR_MS),
-    })
+    const sealed = await sealSecret(secret, c.env.WEBHOOK_SECRET_KEY, sealContext(found.tenantId, found.id))
+    await replaceSecret(c, found, sealed, Date.now())
     return { secret }
   },
 )
+
+/** Unless somebody else has replaced it meanwhile: of two at once the second begins anew, or a secret would be lost. */
+async function replaceSecret(
+  c: Context<AppEnv>,
+  { tenantId, id, secret, previousSecrets }: typeof webhookEndpoints.$inferSelect,
+  sealed: string,
+  now: number,
+): Promise<void> {
+  const signing = previousSecrets.filter(({ expires_at }) => Date.parse(expires_at) > now)
+  if (signing.length >= MAX_OLD_SECRETS) {
+    const firstExpiry = Math.min(...signing.map(({ expires_at }) => Date.parse(expires_at)))
+    throw new Problem(
+      'rate_limited',
+      'Too many old secrets still sign along; wait for the first to expire.',
+      {
+        retryAfterSeconds: Math.ceil((firstExpiry - now) / 1000),
+      },
+    )
+  }
+  const expires_at = new Date(now + OLD_SECRET_SIGNS_FOR_MS).toISOString()
+  const [row] = await query(
+    c,
+    db
+      .update(webhookEndpoints)
+      .set({ secret: sealed, previousSecrets: [{ secret, expires_at }, ...signing] })
+      .where(
+        and(
+          eq(webhookEndpoints.tenantId, tenantId),
+          eq(webhookEndpoints.id, id),
+          eq(webhookEndpoints.secret, secret),
+        ),
+      )
+      .returning({ id: webhookEndpoints.id }),
+  )
+  if (row === undefined) await replaceSecret(c, await webhookOf(c, id), sealed, now)
+}
 
 async function update(
   c: Context<AppEnv>,

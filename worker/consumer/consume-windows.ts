@@ -1,12 +1,14 @@
 import * as v from 'valibot'
 import { become, connect, ofTenant, type Sql } from '../../durable-objects/connect-database.ts'
 import { log } from '../../durable-objects/log.ts'
+import type { PresenceReport } from '../../durable-objects/presence-frames.ts'
 import { decodeFlush, type FlushContent, type FlushedWindow } from '../../durable-objects/window-frames.ts'
 import type { BatchRows } from '../../telemetry/batch-rows.ts'
 import { markDue, type Statement, upsertMetrics } from '../../telemetry/batch-statements.ts'
 import { measure } from '../../telemetry/metric-point.ts'
 import { deviceIdOf, metricIdOf } from '../../telemetry/series-id.ts'
 import { insertNewDevices, insertWindows, markUnsettled, upsertUsage } from './consumer-sql.ts'
+import { upsertDevicePresence, upsertShardPresence } from './presence-sql.ts'
 import { isPoison, PoisonError, persist, settleFailure, settleTenantFailure } from './settle-failure.ts'
 
 export const FlushMessage = v.object({ tenant_id: v.string(), shard: v.number(), flush_id: v.number() })
@@ -61,14 +63,12 @@ function decode(bytes: ArrayBuffer): FlushContent {
   }
 }
 
-function statements(sql: Sql, tenantId: string, shard: number, { windows, usage }: FlushContent) {
+/** Devices before metrics before what refers to them, as all who write them. */
+function statements(sql: Sql, tenantId: string, shard: number, { windows, usage, presence }: FlushContent) {
   const run = ({ text, values }: Statement) => sql.query(text, values)
-  const usageRows = usage.length > 0 ? [upsertUsage(sql, tenantId, shard, usage)] : []
-  if (windows.length === 0) return usageRows
   const { devices, metrics } = seriesRows(tenantId, windows)
   const metricIds = windows.map(({ name }) => metricIdOf(tenantId, name.device, name.metric))
-  return [
-    insertNewDevices(sql, tenantId, devices),
+  const ofWindows = () => [
     run(upsertMetrics(tenantId, metrics)),
     insertWindows(sql, tenantId, shard, metricIds, windows),
     run(
@@ -79,8 +79,37 @@ function statements(sql: Sql, tenantId: string, shard: number, { windows, usage 
       ),
     ),
     markUnsettled(sql, tenantId, metricIds, windows),
-    ...usageRows,
   ]
+  const named = withReported(tenantId, devices, presence)
+  return [
+    ...(named.id.length > 0 ? [insertNewDevices(sql, tenantId, named)] : []),
+    ...(windows.length > 0 ? ofWindows() : []),
+    ...(usage.length > 0 ? [upsertUsage(sql, tenantId, shard, usage)] : []),
+    ...(presence ? presenceStatements(sql, tenantId, shard, presence) : []),
+  ]
+}
+
+function presenceStatements(sql: Sql, tenantId: string, shard: number, presence: PresenceReport) {
+  const { devices } = presence
+  return [
+    ...(devices.length > 0 ? [upsertDevicePresence(sql, tenantId, shard, devices)] : []),
+    upsertShardPresence(sql, tenantId, shard, presence),
+  ]
+}
+
+/** A device may be reported before its first batch is stored. */
+function withReported(
+  tenantId: string,
+  { id, externalId, lastSeenMs }: BatchRows['devices'],
+  presence: PresenceReport | undefined,
+): BatchRows['devices'] {
+  const known = new Set(externalId)
+  const reported = presence?.devices.filter(({ name }) => !known.has(name)) ?? []
+  return {
+    id: [...id, ...reported.map(({ name }) => deviceIdOf(tenantId, name))],
+    externalId: [...externalId, ...reported.map(({ name }) => name)],
+    lastSeenMs: [...lastSeenMs, ...reported.map(({ lastArrivalMs }) => lastArrivalMs)],
+  }
 }
 
 /** Windows may arrive before their batches: they bring their device and metric along. */

@@ -48,6 +48,39 @@ describe('the consumer of edgepulse-windows', () => {
     }
   })
 
+  it('keeps the latest of what shards tell of a device, in whatever order it comes, and each shard’s own', async () => {
+    const tenant = await createTenant()
+    const at = Math.floor(Date.now() / 1000) * 1000
+    const report = (change: number, quiet: boolean, asOfMs: number | null) => ({
+      ...{ asOfMs, countFromMs: change },
+      devices: [{ name: 'd', change, quiet, lastArrivalMs: at - 60_000, cadenceMs: 1000, gap: null }],
+    })
+    const tell = async (shard: number, presence: ReturnType<typeof report>) => {
+      const bytes = encodeFlush({ windows: [], usage: [], presence }).buffer
+      const flush = vi.spyOn(TenantShard.prototype, 'flush').mockReturnValue(bytes)
+      await consume('edgepulse-windows', [{ tenant_id: tenant.id, shard, flush_id: 1 }])
+      flush.mockRestore()
+    }
+    await tell(0, report(5, true, at))
+    await tell(0, report(4, false, at - 5_000))
+    await tell(0, report(6, true, null))
+    await tell(1, report(1, false, at - 1_000))
+    const devices =
+      await sql`select shard, change::int, (extract(epoch from silent_since) * 1000)::float8 as silent from device_presence
+      where tenant_id = ${tenant.id} order by shard`
+    expect(devices).toEqual([
+      { shard: 0, change: 6, silent: at - 60_000 },
+      { shard: 1, change: 1, silent: null },
+    ])
+    const shards = await sql`select (extract(epoch from as_of) * 1000)::float8 as ms,
+        (extract(epoch from count_from) * 1000)::float8 as since from shard_presence
+      where tenant_id = ${tenant.id} order by shard`
+    expect(shards).toEqual([
+      { ms: at, since: 6 },
+      { ms: at - 1_000, since: 1 },
+    ])
+  })
+
   it('does not take the time of a window for when its device was last heard of', async () => {
     const tenant = await createTenant()
     const ahead = Math.ceil(Date.now() / 300_000) * 300_000

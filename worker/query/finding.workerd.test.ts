@@ -67,6 +67,90 @@ describe('GET /v1/devices', () => {
     expect(await names(`/v1/devices?${query}`, stranger)).toEqual([])
   })
 
+  it('tells the cadence and the silence of devices, and which are silent by what is usual for them', async () => {
+    const tenant = await createTenant()
+    const minute = 60_000
+    /** Of each shard: since when it has heard nothing, in minutes; null: it hears the device. */
+    const devices: [
+      string,
+      seenMinutes: number,
+      cadenceMinutes: number | null,
+      silences: (number | null)[],
+    ][] = [
+      ['a sends', 1, 1, [null]],
+      ['b is late, and no more', 4, 1, [4]],
+      ['c is silent', 6, 1, [6]],
+      ['d sends once an hour', 200, 60, [200]],
+      ['e did so', 301, 60, [301]],
+      ['f is heard by one of two shards', 1, 1, [60, null]],
+      ['g is silent in both', 20, 1, [60, 20]],
+      ['h is new', 50, null, [null]],
+      ['i was', 61, null, [null]],
+    ]
+    for (const shard of [0, 1])
+      await sql`insert into shard_presence values (${tenant.id}, ${shard}, ${new Date(now)}, 'epoch')`
+    for (const [name, seen, cadence, silences] of devices) {
+      const id = crypto.randomUUID()
+      await sql`insert into devices (tenant_id, id, external_id, last_seen_at)
+        values (${tenant.id}, ${id}, ${name}, ${new Date(now - seen * minute)})`
+      for (const [shard, silent] of silences.entries()) {
+        await sql`insert into device_presence (tenant_id, device_id, shard, change, silent_since, cadence_ms)
+          values (${tenant.id}, ${id}, ${shard}, 1, ${silent === null ? null : new Date(now - silent * minute)},
+            ${cadence === null ? null : cadence * minute})`
+      }
+    }
+    const silent = (await names('/v1/devices?silent=true', tenant)).map((name) => String(name)[0])
+    expect(silent.join('')).toBe('cegi')
+    const { data } = await list(tenant, '/v1/devices')
+    const told = (name: string) => data.find(({ external_id }) => String(external_id).startsWith(name))
+    expect(told('d')).toMatchObject({
+      cadence_seconds: 3600,
+      silent_since: new Date(now - 200 * minute).toISOString(),
+    })
+    expect(told('f')).toMatchObject({ cadence_seconds: 60, silent_since: null })
+    expect((await tenant.get('/v1/devices?silent=false')).status).toBe(400)
+  })
+
+  it('finds the devices that an alert is about, for its tenant', async () => {
+    const tenant = await createTenant()
+    const [device, other, rule, alert] = Array.from({ length: 4 }, () => crypto.randomUUID())
+    await sql.transaction([
+      sql`insert into devices (tenant_id, id, external_id, last_seen_at)
+        values (${tenant.id}, ${device}, 'gone', now()), (${tenant.id}, ${other}, 'here', now())`,
+      sql`insert into alert_rules (tenant_id, id, name, kind, intervals, floor_seconds)
+        values (${tenant.id}, ${rule}, 'r', 'silence', 5, 300)`,
+      sql`insert into alert_events (tenant_id, id, rule_id, kind, state, opened_at, device_count, sequence)
+        values (${tenant.id}, ${alert}, ${rule}, 'silence', 'open', ${new Date(now)}, 1, 1)`,
+      sql`insert into alert_event_devices (tenant_id, event_id, device_id, last_seen_at, silent_at, cadence_ms)
+        values (${tenant.id}, ${alert}, ${device}, ${new Date(now - 360_000)}, ${new Date(now - 60_000)}, 60000)`,
+    ])
+    expect(await names(`/v1/devices?alert_id=${alert}`, tenant)).toEqual(['gone'])
+    expect(await names(`/v1/devices?alert_id=${alert}`)).toEqual([])
+    expect(await names('/v1/devices?alert_id=nobody', tenant)).toEqual([])
+    const range = `from=${now - 1000}&to=${now + 1000}`
+    expect((await list(tenant, `/v1/alerts?${range}`)).data).toEqual([
+      {
+        ...{
+          id: alert,
+          rule_id: rule,
+          kind: 'silence',
+          state: 'open',
+          opened_at: new Date(now).toISOString(),
+        },
+        ...{ metric_id: null, window_end: null, score: null, threshold: null, data_missing_since: null },
+        ...{ resolved_at: null, resolved_reason: null, acknowledged_at: null, acknowledgement_note: null },
+        ...{ device_count: 1, silent_count: 1 },
+        devices: [
+          {
+            ...{ device_id: device, device: 'gone', cadence_seconds: 60, recovered_at: null },
+            last_seen_at: new Date(now - 360_000).toISOString(),
+            silent_at: new Date(now - 60_000).toISOString(),
+          },
+        ],
+      },
+    ])
+  })
+
   it('goes on with the search on the next page', async () => {
     const first = await list(owner, '/v1/devices?search=pump&limit=1')
     const second = await list(owner, `/v1/devices?search=pump&limit=1&cursor=${first.next_cursor}`)

@@ -145,6 +145,8 @@ describe('answers', () => {
       created_at: expect.stringMatching(/Z$/),
       last_seen_at: expect.stringMatching(/\.\d{3}Z$/),
       metric_count: 1,
+      cadence_seconds: null,
+      silent_since: null,
     })
     expect((await list(owner, '/v1/metrics')).data[0]).toEqual({
       id: ids.metric,
