@@ -148,6 +148,7 @@ describe('a shard tells Postgres', () => {
     await admin('PATCH', `/tenants/${tenant.id}`, { state: 'suspended' })
     await passUntil(tenant, 30)
     await admin('PATCH', `/tenants/${tenant.id}`, { state: 'active' })
+    expect(await wordOf(tenant)).toMatchObject({ since: 30 }) // before any shard says so
     await evictDurableObject(shardOf(tenant))
     await passUntil(tenant, 34)
     expect(await wordOf(tenant)).toMatchObject({ since: 30 })

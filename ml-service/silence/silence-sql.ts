@@ -70,7 +70,6 @@ export async function selectWatched(db: Database, tenantId: string): Promise<Wat
      from candidates
        join devices d on d.tenant_id = $1 and d.id = candidates.device_id
        join alert_rules r on r.tenant_id = $1 and r.kind = 'silence' and r.enabled
-         and (r.device_id is null or r.device_id = d.id)
        left join silence_cursors c on c.tenant_id = $1 and c.rule_id = r.id and c.device_id = d.id,
        lateral (
          select jsonb_agg(jsonb_build_object('silentSince', ${MS('p.silent_since')}, 'cadenceMs', p.cadence_ms,
@@ -79,6 +78,8 @@ export async function selectWatched(db: Database, tenantId: string): Promise<Wat
          from device_presence p join shard_presence s on s.tenant_id = p.tenant_id and s.shard = p.shard
          where p.tenant_id = $1 and p.device_id = d.id) as said
      where said.views is not null
+       -- What is open for another device than the rule watches now is still to end.
+       and (r.device_id is null or r.device_id = d.id or c.open_event_id is not null)
      order by r.id, d.external_id`,
     [tenantId],
   )

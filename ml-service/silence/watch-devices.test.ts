@@ -212,6 +212,20 @@ describe('a device', () => {
     expect(await judge(30)).toMatchObject({ silent: 2 })
   })
 
+  it('is let go of when it comes back, though its rule watches another by then', async () => {
+    const tenant = await watched()
+    await tenant.say({ a: { silentSince: at(0) }, b: {} }, 8)
+    expect(await judge(8)).toMatchObject({ silent: 1 })
+    await pool().query('update alert_rules set device_id = $2 where id = $1', [
+      tenant.ruleId,
+      deviceIdOf(tenant.tenantId, 'b'),
+    ])
+    await tenant.say({ a: { gap: [at(0), at(10)] } }, 10)
+    expect(await judge(10)).toMatchObject({ silent: 0, recovered: 1 })
+    await tenant.say({ a: { silentSince: at(12) } }, 20)
+    expect(await judge(20)).toMatchObject({ silent: 0, recovered: 0 })
+  })
+
   it('that had been silent for too long when the rule was armed is old news', async () => {
     const tenant = await watched({ armedAt: at(10) })
     await tenant.say({ old: { silentSince: at(0) }, fresh: { silentSince: at(6) } }, 20)

@@ -1,5 +1,5 @@
 import { and, asc, eq, gt, sql } from 'drizzle-orm'
-import { apiKeys, tenants } from '../../migrations/schema.ts'
+import { apiKeys, shardPresence, tenants } from '../../migrations/schema.ts'
 import { db } from '../database.ts'
 
 export type TenantRow = typeof tenants.$inferSelect
@@ -24,6 +24,13 @@ export const insertTenant = (tenant: typeof tenants.$inferInsert) =>
 
 export const updateTenant = (id: string, change: Partial<TenantRow>) =>
   db.update(tenants).set(change).where(eq(tenants.id, id)).returning()
+
+/** Silence before this does not count; shards say the same with their next flush. */
+export const countSilenceFrom = (tenantId: string, at: Date) =>
+  db
+    .update(shardPresence)
+    .set({ countFrom: sql`greatest(${shardPresence.countFrom}, ${at})` })
+    .where(eq(shardPresence.tenantId, tenantId))
 
 /** Makes the partitions that datapoints of a tenant with this retention can fall into. */
 export const ensurePartitions = (retentionDays: number) =>

@@ -12,7 +12,14 @@ import { operation } from '../openapi/operation.ts'
 import { Problem } from '../problem.ts'
 import { cursorOf, idOf, Limit, notFound, page, TextCursor } from '../query/parameters.ts'
 import { withinDeadline } from '../within-deadline.ts'
-import { ensurePartitions, insertTenant, listTenants, type TenantRow, updateTenant } from './admin-sql.ts'
+import {
+  countSilenceFrom,
+  ensurePartitions,
+  insertTenant,
+  listTenants,
+  type TenantRow,
+  updateTenant,
+} from './admin-sql.ts'
 import { controlOf, tenantOf } from './tenant-of.ts'
 
 const ALLOWED_LATENESS_MS = 60_000
@@ -168,6 +175,9 @@ const changeTenant = operation(
     if (plan.retentionDays !== undefined && plan.retentionDays > found.retentionDays)
       await queryAs(c.env, ofTenant(id), updateTenant(id, { retentionDays: plan.retentionDays }))
     await withinDeadline(controlOf(c, id).update({ plan, ...(change.state && { state: change.state }) }))
+    // Before its devices are judged again: nobody could hear them.
+    if (change.state === 'active' && found.state === 'suspended')
+      await queryAs(c.env, ofTenant(id), countSilenceFrom(id, new Date(Date.now())))
     const { allowedLatenessMs: _, ...columns } = plan
     if (Object.keys(columns).length === 0 && change.state === undefined)
       return tenantView(await tenantOf(c, id))
