@@ -68,6 +68,7 @@ export const devicePresence = pgTable('device_presence', {
   gapUntil: instant('gap_until'),
   gapCountedMs: bigint('gap_counted_ms', { mode: 'number' }),
   gapCadenceMs: bigint('gap_cadence_ms', { mode: 'number' }),
+  metAt: instant('met_at').notNull().defaultNow(),
 })
 
 export const shardPresence = pgTable('shard_presence', {

@@ -15,6 +15,7 @@ create table device_presence (
   gap_until      timestamptz,
   gap_counted_ms bigint,          -- how much of that counts: not what EdgePulse itself was away
   gap_cadence_ms bigint,          -- what was usual then
+  met_at         timestamptz not null default now(), -- when the shard first told of it
   primary key (tenant_id, device_id, shard),
   foreign key (tenant_id, device_id) references devices (tenant_id, id) on delete cascade
 ) with (fillfactor = 70);

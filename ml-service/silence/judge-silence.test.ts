@@ -21,10 +21,12 @@ interface View {
   gap?: [from: number, until: number, counted?: number]
   asOf: number
   countFrom?: number
+  /** Just now, unless it is said. */
+  metAt?: number
 }
 
 /** All in minutes; the cadence is one unless it is said, 0: not known. */
-const viewOf = ({ silentSince, cadence = 1, gap, asOf, countFrom }: View): ShardView => ({
+const viewOf = ({ silentSince, cadence = 1, gap, asOf, countFrom, metAt = asOf }: View): ShardView => ({
   silentSince: silentSince === undefined ? undefined : at(silentSince),
   cadenceMs: cadence === 0 ? undefined : cadence * MINUTE,
   gap: gap && {
@@ -35,6 +37,7 @@ const viewOf = ({ silentSince, cadence = 1, gap, asOf, countFrom }: View): Shard
   },
   asOf: at(asOf),
   countFrom: countFrom === undefined ? 0 : at(countFrom),
+  metAt: at(metAt),
 })
 
 interface Case {
@@ -52,6 +55,30 @@ interface Case {
 
 const CASES: Case[] = [
   { name: 'a device that sends is not silent', views: [{ asOf: 60 }] },
+  {
+    name: 'one that another shard has just met is not: it may have changed its way',
+    views: [
+      { silentSince: 0, asOf: 719 },
+      { cadence: 0, metAt: 0, asOf: 719 },
+    ],
+  },
+  {
+    name: 'but one of which a shard has not heard enough in half a day is, though that shard tells nothing any more',
+    views: [
+      { silentSince: 0, asOf: 720 },
+      { cadence: 0, metAt: 0, asOf: 1 },
+    ],
+    silence: '0 5 -',
+  },
+  {
+    name: 'and stays so',
+    told: 0,
+    open: true,
+    views: [
+      { silentSince: 0, asOf: 800 },
+      { cadence: 0, metAt: 0, asOf: 1 },
+    ],
+  },
   {
     name: 'one that is silent for less than the rule allows is not',
     views: [{ silentSince: 0, asOf: 4.99 }],

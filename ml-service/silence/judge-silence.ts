@@ -18,6 +18,8 @@ export interface ShardView {
   asOf: number
   /** Silence before this does not count. */
   countFrom: number
+  /** When it was first told of, a little after its first arrival. */
+  metAt: number
 }
 
 /** The last silence of the device that the rule has told of. */
@@ -49,15 +51,31 @@ export interface SilenceVerdict {
 /** What is silent for longer counts as silent whatever its cadence: shards remember a device for as long. */
 export const LONGEST_SILENCE_MS = 30 * 86_400_000
 
+/** A shard that has not learned a device's cadence by then is not its way: a few batches strayed there. */
+const LEARNING_MS = 12 * 3_600_000
+
+/** Its own word may be old: who hears nothing tells nothing. */
+function waysOf(views: ShardView[]): ShardView[] {
+  const newest = Math.max(...views.map(({ asOf }) => asOf))
+  return views.filter(
+    ({ silentSince, cadenceMs, gap, metAt }) =>
+      silentSince !== undefined ||
+      cadenceMs !== undefined ||
+      gap !== undefined ||
+      newest - metAt < LEARNING_MS,
+  )
+}
+
 /**
  * Judges one device by what its shards say: only a time in which none of them heard it is silence, and only up to
  * where their word goes. Each silence is told once: it is known by the arrival it began with, and they only get later.
  */
 export function judgeSilence(
   rule: SilenceRule,
-  views: ShardView[],
+  allViews: ShardView[],
   { lastSeenAt, open }: SilenceCursor,
 ): SilenceVerdict {
+  const views = waysOf(allViews)
   const recoveredAt = open ? nextArrival(views, lastSeenAt) : undefined
   const goesOn = open && recoveredAt === undefined
   const next = goesOn ? undefined : firstAfter(lastSeenAt, rule, views)

@@ -74,7 +74,8 @@ export async function selectWatched(db: Database, tenantId: string): Promise<Wat
        lateral (
          select jsonb_agg(jsonb_build_object('silentSince', ${MS('p.silent_since')}, 'cadenceMs', p.cadence_ms,
            'from', ${MS('p.gap_from')}, 'until', ${MS('p.gap_until')}, 'countedMs', p.gap_counted_ms,
-           'gapCadenceMs', p.gap_cadence_ms, 'asOf', ${MS("greatest(s.as_of, 'epoch')")}, 'countFrom', ${MS('s.count_from')})) as views
+           'gapCadenceMs', p.gap_cadence_ms, 'asOf', ${MS("greatest(s.as_of, 'epoch')")}, 'countFrom', ${MS('s.count_from')},
+           'metAt', ${MS('p.met_at')})) as views
          from device_presence p join shard_presence s on s.tenant_id = p.tenant_id and s.shard = p.shard
          where p.tenant_id = $1 and p.device_id = d.id) as said
      where said.views is not null
@@ -95,7 +96,7 @@ type StoredView = Record<
   'silentSince' | 'cadenceMs' | 'from' | 'until' | 'countedMs' | 'gapCadenceMs',
   number | null
 > &
-  Pick<ShardView, 'asOf' | 'countFrom'>
+  Pick<ShardView, 'asOf' | 'countFrom' | 'metAt'>
 
 function viewOf({
   silentSince,
