@@ -16,7 +16,7 @@ try {
   process.exitCode = await runSteps([
     ...STATIC_STEPS,
     DASHBOARD_STEP,
-    // The tests start some two hundred programs of ours, which need not each be compiled again.
+    // The tests start programs of ours by the dozen, which need not each be compiled again.
     toolStep('tests', 'vitest', [...vitestArgs, ...process.argv.slice(2)], {
       NODE_COMPILE_CACHE: path.join(dir, 'compiled'),
     }),
