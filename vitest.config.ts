@@ -13,11 +13,6 @@ export default defineConfig({
   test: {
     // The JSON logs of what is under test drown what tests themselves print: figures, seeds. LOGS=1 shows them.
     onConsoleLog: (log) => showLogs || !/^\{|^\s*at |uncaught exception/.test(log),
-    // A queue message that is delivered as a file of the Workers runtime ends starts to load its handler: Vitest's own
-    // channel closing on that is no failure of what is tested.
-    onUnhandledError: ({ message }) => {
-      if (message === '[vitest-worker]: Closing rpc while "resolve" was pending') return false
-    },
     globalSetup: ['./local/test-postgres.ts'],
     // Vitest would leave one core free, which is half of two.
     maxWorkers: availableParallelism(),
@@ -44,7 +39,9 @@ export default defineConfig({
         test: {
           name: 'workerd',
           include: ['**/*.workerd.test.ts'],
-          setupFiles: ['./worker/testing/flat-prototypes.ts', './worker/testing/quiet-console.ts'],
+          setupFiles: ['flat-prototypes', 'known-modules', 'quiet-console'].map(
+            (name) => `./worker/testing/${name}.ts`,
+          ),
           provide: { showLogs },
           testTimeout: 30_000,
         },
