@@ -35,6 +35,7 @@ export class TenantControl extends DurableObject<Env> {
   readonly #db: ReturnType<typeof controlStatements>
   readonly #tenantId: string
   readonly #series: Set<number>
+  #gone = false // its storage is empty, and it is about to end
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env)
@@ -50,15 +51,10 @@ export class TenantControl extends DurableObject<Env> {
 
   /** undefined: there is no such tenant. */
   describe(): { state: TenantState; plan: Plan; deletion: Deletion | null } | undefined {
-    const tenant = this.#db.tenant()
+    const tenant = this.#tenant()
+    if (tenant === undefined) return undefined
     const deletion = this.#db.deletion()
-    return (
-      tenant && {
-        state: tenant.state,
-        plan: tenant.plan,
-        deletion: deletion ? parseDeletion(deletion) : null,
-      }
-    )
+    return { state: tenant.state, plan: tenant.plan, deletion: deletion ? parseDeletion(deletion) : null }
   }
 
   async update(change: { state?: TenantState; plan?: Partial<Plan> }): Promise<void> {
@@ -101,11 +97,9 @@ export class TenantControl extends DurableObject<Env> {
   }
 
   authorize(keyHash: string, scopes: Scope[]): Authorization {
-    const tenant = this.#db.tenant()
-    const keys = this.#db.keysByHash(keyHash)
-    return tenant === undefined
-      ? 'invalid_api_key'
-      : authorize({ ...tenant, keys }, keyHash, scopes, Date.now())
+    const tenant = this.#tenant()
+    if (tenant === undefined) return 'invalid_api_key'
+    return authorize({ ...tenant, keys: this.#db.keysByHash(keyHash) }, keyHash, scopes, Date.now())
   }
 
   /**
@@ -227,6 +221,7 @@ export class TenantControl extends DurableObject<Env> {
 
   /** The end of a deletion. What memory still holds must not be served; the alarm ends first. */
   async #vanish(): Promise<void> {
+    this.#gone = true
     await this.ctx.storage.deleteAll()
     setTimeout(() => this.ctx.abort('the tenant was deleted'), 50)
   }
@@ -245,8 +240,12 @@ export class TenantControl extends DurableObject<Env> {
     }
   }
 
+  #tenant() {
+    return this.#gone ? undefined : this.#db.tenant()
+  }
+
   #config(): TenantConfig | undefined {
-    const tenant = this.#db.tenant()
+    const tenant = this.#tenant()
     return tenant && { ...tenant, keys: this.#liveKeys() }
   }
 

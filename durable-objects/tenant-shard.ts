@@ -35,6 +35,7 @@ export class TenantShard extends DurableObject<Env> {
   readonly #work: ShardWork
   readonly #alarm: ObjectAlarm
   readonly #admissions = new UnderWay()
+  #gone = false // its storage is empty, and it is about to end
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env)
@@ -195,6 +196,7 @@ export class TenantShard extends DurableObject<Env> {
 
   /** Removes everything the shard holds; the archive and Postgres are the caller's. */
   async destroy(): Promise<void> {
+    this.#gone = true
     await this.ctx.storage.deleteAll()
     // What memory still holds must not be served; the answer goes first.
     setTimeout(() => this.ctx.abort('the tenant was deleted'), 50)
@@ -211,6 +213,7 @@ export class TenantShard extends DurableObject<Env> {
   }
 
   async #configured(): Promise<TenantConfig | undefined> {
+    if (this.#gone) return undefined
     if (this.#state.config === undefined) {
       const config = await this.#control().registerShard(this.#shard)
       if (config !== undefined) this.applyConfig(config)

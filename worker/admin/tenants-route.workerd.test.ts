@@ -21,3 +21,19 @@ describe('a change of the retention that fails half-way', () => {
     })
   })
 })
+
+describe('a malformed key or tenant', () => {
+  it('is told where it is wrong in the notation of all errors', async () => {
+    const tenant = await createTenant()
+    const pathsOf = async (path: string, body: unknown) => {
+      const { errors } = await (await admin('POST', path, body)).json<{ errors: { path: string }[] }>()
+      return errors.map((fault) => fault.path)
+    }
+    const scopes = ['read', 'root']
+    expect(await pathsOf(`/tenants/${tenant.id}/keys`, { scopes })).toEqual(['scopes[1]'])
+    const rate_limit = { datapoints_per_second: -1, batches_per_second: 1 }
+    expect(await pathsOf('/tenants', { name: 'limited', rate_limit })).toEqual([
+      'rate_limit.datapoints_per_second',
+    ])
+  })
+})
