@@ -15,7 +15,8 @@ export function parseArguments(args: string[], names: string[]): BenchArguments 
   const given = args.filter((arg) => arg !== '--json')
   const choice = [...names, 'growth']
   const stray = given.find((arg) => !choice.includes(arg))
-  if (stray !== undefined) throw new Error(`There is no benchmark ${stray}: choose from ${choice.join(', ')}.`)
+  if (stray !== undefined)
+    throw new Error(`There is no benchmark ${stray}: choose from ${choice.join(', ')}.`)
   if (given.length > 1) throw new Error('Name one benchmark, or none to run all.')
   const [only] = given
   const onlyGrowth = only === 'growth'

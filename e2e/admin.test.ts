@@ -93,6 +93,8 @@ describe('npm run admin', () => {
     [['tenant', 'remove', 'acme'], 2, 'Usage: '],
     [['tenant', 'create'], 2, 'Usage: '],
     [['tenant', 'list', '--colour'], 2, 'Usage: '],
+    [['help'], 0, 'Usage: '],
+    [['key', 'create', '--help'], 0, 'Usage: '],
   ])('answers %o with code %i and a reason', async (args, code, beginning) => {
     const [exited, output] = await admin(...args)
     expect(exited).toBe(code)

@@ -60,6 +60,15 @@ describe('the command line', () => {
     expect(stderr).toMatch(/^[A-Z"-][^\n]*\.\n$/)
   })
 
+  it.each([['help'], ['--help'], ['score --help']])(
+    'answers %s with its commands, and asks for nothing',
+    async (line) => {
+      const { code, stdout, stderr } = await runCli(line.split(' '), {})
+      expect([code, stderr]).toEqual([0, ''])
+      expect(stdout).toMatch(/^ {2}score \[--tenant …\] .*\[--all\]$/m)
+    },
+  )
+
   it.each(['DATABASE_URL', 'MODEL_DIR'])('names %s when it is missing', async (name) => {
     const tenant = await seedTenant(pool)
     const { code, stderr } = await runCli(['score', '--all'], { ...environment(tenant), [name]: '' })
