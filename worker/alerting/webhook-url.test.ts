@@ -15,7 +15,11 @@ describe('webhookUrlFault', () => {
     ...HOST_ATTACKS.map((host) => `https://${host}/`),
     ...URL_ATTACKS,
     ...['https://localhost/', 'https://LOCALHOST/', 'https://localhost./', 'https://api.localhost/'],
-    ...['https://metadata.google.internal/', 'https://METADATA.google.internal./', 'https://ip-10-0-0-1.ec2.internal/'],
+    ...[
+      'https://metadata.google.internal/',
+      'https://METADATA.google.internal./',
+      'https://ip-10-0-0-1.ec2.internal/',
+    ],
   ])('refuses %j', (url) => expect(webhookUrlFault(url, false)).toEqual(expect.any(String)))
 
   it('lets a local run use http: and private addresses, and still no user info', () => {
