@@ -219,7 +219,7 @@ describe('a batch_id', () => {
 })
 
 async function keyHashOf(tenant: TestTenant): Promise<string | undefined> {
-  const keys = await env.TENANT_CONTROL.getByName(tenant.id).keys()
+  const keys = await env.TENANT_CONTROL.getByName(tenant.id).keyPage(1)
   return keys[0]?.hash
 }
 

@@ -6,7 +6,7 @@ import { errorFields, log } from './log.ts'
 import { migrateStorage } from './migrate-storage.ts'
 import { fullBucket, parseBucket, type RateLimit, takeTokens } from './rate-limit.ts'
 import { readSeries, registerSeries } from './series-registry.ts'
-import type { ShardStatus } from './shard-status.ts'
+import { extreme, type ShardStatus } from './shard-status.ts'
 import {
   type Authorization,
   authorize,
@@ -16,8 +16,8 @@ import {
   type TenantConfig,
   type TenantState,
 } from './tenant-config.ts'
-import { type ApiKey, CONTROL_SCHEMA, controlStatements } from './tenant-control-sql.ts'
-import type { DayUsage } from './window-frames.ts'
+import { type ApiKey, CONTROL_SCHEMA, controlStatements, type KeyPlace } from './tenant-control-sql.ts'
+import { addUsage, type DayUsage } from './window-frames.ts'
 
 const RETRY_AFTER_MS = 3_000
 
@@ -73,13 +73,18 @@ export class TenantControl extends DurableObject<Env> {
     return 'added'
   }
 
-  keys(): ApiKey[] {
-    return this.#db.keys()
+  /** In the order of their creation, revoked ones too, those after the place of the key `after`. */
+  keyPage(limit: number, after?: KeyPlace): ApiKey[] {
+    return this.#db.keyPage(limit, after)
+  }
+
+  key(id: string): ApiKey | undefined {
+    return this.#db.key(id)
   }
 
   /** Revokes a key: no request after the answer is served with it. Repeatable. false: there is no such key. */
   async revokeKey(id: string): Promise<boolean> {
-    if (!this.#db.keys().some((key) => key.id === id)) return false
+    if (this.#db.key(id) === undefined) return false
     this.#change(() => this.#db.revokeKey(id, Date.now()))
     await this.#pushConfig()
     return true
@@ -87,7 +92,7 @@ export class TenantControl extends DurableObject<Env> {
 
   /** Adds `key` in place of the key `id`, which stays valid until `oldExpiresAt` at most. false: no such key. */
   async rotateKey(id: string, key: ApiKey, oldExpiresAt: number): Promise<boolean> {
-    if (!this.#db.keys().some((known) => known.id === id && known.revokedAt === null)) return false
+    if (this.#db.key(id)?.revokedAt !== null) return false
     this.#change(() => {
       this.#db.addKey(key)
       this.#db.expireKey(id, oldExpiresAt)
@@ -286,25 +291,4 @@ export class TenantControl extends DurableObject<Env> {
   #shard(shard: number) {
     return this.env.TENANT_SHARD.getByName(`${this.#tenantId}/${shard}`)
   }
-}
-
-function addUsage(a: DayUsage, b: DayUsage): DayUsage {
-  return {
-    day: a.day,
-    batches: a.batches + b.batches,
-    datapoints: a.datapoints + b.datapoints,
-    bytes: a.bytes + b.bytes,
-    duplicates: a.duplicates + b.duplicates,
-    rejected: a.rejected + b.rejected,
-  }
-}
-
-/** The largest or smallest of what shards tell; null where none tells any. */
-function extreme(
-  pick: (...values: number[]) => number,
-  shards: ShardStatus[],
-  field: 'lastBatchAt' | 'oldestPendingAt',
-): number | null {
-  const values = shards.map((shard) => shard[field]).filter((value) => value !== null)
-  return values.length === 0 ? null : pick(...values)
 }
