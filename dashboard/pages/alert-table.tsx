@@ -2,6 +2,7 @@ import type { Alert, Metric, Rule } from '../api/schemas.ts'
 import { counted, formatCount, formatScore } from '../format.ts'
 import type { Column } from '../parts/data-table.tsx'
 import { GrowingTable } from '../parts/growing-table.tsx'
+import { MetricName } from '../parts/metric-name.tsx'
 import { ScoreText } from '../parts/score-text.tsx'
 import { TimeText } from '../parts/time-text.tsx'
 import { deviceHref, metricHref, ruleHref } from '../route.ts'
@@ -126,7 +127,7 @@ function MetricLink({ metric, at }: { metric: Metric | undefined; at: number }) 
   const period = { from: at - AROUND_MS, to: at + AROUND_MS }
   return (
     <a href={metricHref(metric.device_id, metric.id, { period })}>
-      <bdi>{metric.device}</bdi> / <bdi>{metric.name}</bdi>
+      <MetricName {...metric} />
     </a>
   )
 }
