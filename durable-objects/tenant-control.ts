@@ -7,6 +7,7 @@ import { migrateStorage } from './migrate-storage.ts'
 import { fullBucket, parseBucket, type RateLimit, takeTokens } from './rate-limit.ts'
 import { readSeries, registerSeries } from './series-registry.ts'
 import type { ShardStatus } from './shard-status.ts'
+import { sumStatus, sumUsage } from './sum-shards.ts'
 import {
   type Authorization,
   authorize,
@@ -160,25 +161,17 @@ export class TenantControl extends DurableObject<Env> {
 
   /** Counters per UTC day of arrival, summed over the shards, both days inclusive. */
   async usage(from: string, to: string): Promise<DayUsage[]> {
-    const perShard = await Promise.all(this.#shards().map((shard) => shard.usage(from, to)))
-    const byDay = Map.groupBy(perShard.flat(), ({ day }) => day)
-    return Array.from(byDay.values(), (days) => days.reduce(addUsage)).sort((a, b) =>
-      a.day < b.day ? -1 : 1,
-    )
+    return sumUsage(await Promise.all(this.#shards().map((shard) => shard.usage(from, to))))
   }
 
   async status(): Promise<TenantStatus> {
+    const plan = this.#db.tenant()?.plan
     const shards: ShardStatus[] = await Promise.all(this.#shards().map(async (shard) => await shard.status()))
     return {
-      lastBatchAt: extreme(Math.max, shards, 'lastBatchAt'),
-      oldestPendingAt: extreme(Math.min, shards, 'oldestPendingAt'),
-      batchesPending: shards.reduce((sum, { batchesPending }) => sum + batchesPending, 0),
-      openWindows: shards.reduce((sum, { openWindows }) => sum + openWindows, 0),
-      datapointsPerSecond: shards.reduce((sum, { datapointsPerSecond }) => sum + datapointsPerSecond, 0),
-      batchesPerSecond: shards.reduce((sum, { batchesPerSecond }) => sum + batchesPerSecond, 0),
-      rateLimit: this.#db.tenant()?.plan.rateLimit ?? null,
+      ...sumStatus(shards),
+      rateLimit: plan?.rateLimit ?? null,
       seriesUsed: this.#series.size,
-      seriesLimit: this.#db.tenant()?.plan.seriesLimit ?? 0,
+      seriesLimit: plan?.seriesLimit ?? 0,
     }
   }
 
@@ -287,25 +280,4 @@ export class TenantControl extends DurableObject<Env> {
   #shard(shard: number) {
     return this.env.TENANT_SHARD.getByName(`${this.#tenantId}/${shard}`)
   }
-}
-
-function addUsage(a: DayUsage, b: DayUsage): DayUsage {
-  return {
-    day: a.day,
-    batches: a.batches + b.batches,
-    datapoints: a.datapoints + b.datapoints,
-    bytes: a.bytes + b.bytes,
-    duplicates: a.duplicates + b.duplicates,
-    rejected: a.rejected + b.rejected,
-  }
-}
-
-/** The largest or smallest of what shards tell; null where none tells any. */
-function extreme(
-  pick: (...values: number[]) => number,
-  shards: ShardStatus[],
-  field: 'lastBatchAt' | 'oldestPendingAt',
-): number | null {
-  const values = shards.map((shard) => shard[field]).filter((value) => value !== null)
-  return values.length === 0 ? null : pick(...values)
 }
