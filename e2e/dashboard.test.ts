@@ -9,7 +9,7 @@ import { type DemoState, readDemoState } from '../local/demo/demo-state.ts'
 import { sayPresence } from '../ml-service/testing/seed-presence.ts'
 import { launchChromium } from './chromium.ts'
 import { DESKTOP, PHONE, settled, type Visit, visit } from './dashboard-visit.ts'
-import { makePlace, type Place, type Run, run, untilReady } from './local-stack.ts'
+import { end, makePlace, type Place, type Run, run, untilReady } from './local-stack.ts'
 
 /* The dashboard in a real browser, over the stack that `npm start` runs and the data that its demo sends. */
 
@@ -52,9 +52,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser?.close()
   receiver?.close()
-  start.child.kill('SIGTERM')
-  await start.exited
-  place.remove()
+  await end(start, place)
 })
 
 /** As a shard would of a device, and rules as if they had been there all the time. */

@@ -6,6 +6,7 @@ import { CommandCard } from '../parts/command-card.tsx'
 import { ConfirmButton } from '../parts/confirm-button.tsx'
 import { type Column, DataTable } from '../parts/data-table.tsx'
 import { MetricName } from '../parts/metric-name.tsx'
+import { NamedLink } from '../parts/named-link.tsx'
 import { ErrorNote } from '../parts/states.tsx'
 import { ruleHref } from '../route.ts'
 
@@ -25,11 +26,7 @@ export function RuleTable({ rules, metrics, devices, onChange }: RuleTableProps)
   const columns: Column<Rule>[] = [
     {
       head: 'Rule',
-      cell: ({ id, name }) => (
-        <a href={ruleHref(id)}>
-          <bdi>{name}</bdi>
-        </a>
-      ),
+      cell: ({ id, name }) => <NamedLink href={ruleHref(id)} name={name} />,
     },
     { head: 'Watches', cell: (rule) => <Watched rule={rule} metrics={metrics} devices={devices} /> },
     { head: 'Fires', cell: whenText },
