@@ -19,13 +19,3 @@ export function shardStatus(db: ShardStatements, state: ShardState, now: number)
   const { lastBatchAt } = state.progress
   return { lastBatchAt, batchesPending, oldestPendingAt, openWindows, ...state.meter.rate(now) }
 }
-
-/** The largest or smallest of what shards tell; null where none tells any. */
-export function extreme(
-  pick: (...values: number[]) => number,
-  shards: ShardStatus[],
-  field: 'lastBatchAt' | 'oldestPendingAt',
-): number | null {
-  const values = shards.map((shard) => shard[field]).filter((value) => value !== null)
-  return values.length === 0 ? null : pick(...values)
-}

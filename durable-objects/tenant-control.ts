@@ -6,7 +6,8 @@ import { errorFields, log } from './log.ts'
 import { migrateStorage } from './migrate-storage.ts'
 import { fullBucket, parseBucket, type RateLimit, takeTokens } from './rate-limit.ts'
 import { readSeries, registerSeries } from './series-registry.ts'
-import { extreme, type ShardStatus } from './shard-status.ts'
+import type { ShardStatus } from './shard-status.ts'
+import { sumStatus, sumUsage } from './sum-shards.ts'
 import {
   type Authorization,
   authorize,
@@ -17,7 +18,7 @@ import {
   type TenantState,
 } from './tenant-config.ts'
 import { type ApiKey, CONTROL_SCHEMA, controlStatements, type KeyPlace } from './tenant-control-sql.ts'
-import { addUsage, type DayUsage } from './window-frames.ts'
+import type { DayUsage } from './window-frames.ts'
 
 const RETRY_AFTER_MS = 3_000
 
@@ -159,25 +160,17 @@ export class TenantControl extends DurableObject<Env> {
 
   /** Counters per UTC day of arrival, summed over the shards, both days inclusive. */
   async usage(from: string, to: string): Promise<DayUsage[]> {
-    const perShard = await Promise.all(this.#shards().map((shard) => shard.usage(from, to)))
-    const byDay = Map.groupBy(perShard.flat(), ({ day }) => day)
-    return Array.from(byDay.values(), (days) => days.reduce(addUsage)).sort((a, b) =>
-      a.day < b.day ? -1 : 1,
-    )
+    return sumUsage(await Promise.all(this.#shards().map((shard) => shard.usage(from, to))))
   }
 
   async status(): Promise<TenantStatus> {
+    const plan = this.#db.tenant()?.plan
     const shards: ShardStatus[] = await Promise.all(this.#shards().map(async (shard) => await shard.status()))
     return {
-      lastBatchAt: extreme(Math.max, shards, 'lastBatchAt'),
-      oldestPendingAt: extreme(Math.min, shards, 'oldestPendingAt'),
-      batchesPending: shards.reduce((sum, { batchesPending }) => sum + batchesPending, 0),
-      openWindows: shards.reduce((sum, { openWindows }) => sum + openWindows, 0),
-      datapointsPerSecond: shards.reduce((sum, { datapointsPerSecond }) => sum + datapointsPerSecond, 0),
-      batchesPerSecond: shards.reduce((sum, { batchesPerSecond }) => sum + batchesPerSecond, 0),
-      rateLimit: this.#db.tenant()?.plan.rateLimit ?? null,
+      ...sumStatus(shards),
+      rateLimit: plan?.rateLimit ?? null,
       seriesUsed: this.#series.size,
-      seriesLimit: this.#db.tenant()?.plan.seriesLimit ?? 0,
+      seriesLimit: plan?.seriesLimit ?? 0,
     }
   }
 

@@ -28,18 +28,6 @@ const Usage = v.object({
 /** One shard's counters for one UTC day of arrival, `YYYY-MM-DD`: absolute values. */
 export type DayUsage = v.InferOutput<typeof Usage>
 
-/** Of two shards on the same day. */
-export function addUsage(a: DayUsage, b: DayUsage): DayUsage {
-  return {
-    day: a.day,
-    batches: a.batches + b.batches,
-    datapoints: a.datapoints + b.datapoints,
-    bytes: a.bytes + b.bytes,
-    duplicates: a.duplicates + b.duplicates,
-    rejected: a.rejected + b.rejected,
-  }
-}
-
 export interface FlushedWindow extends ClosedWindow {
   /** Unique among the parts of one window and shard. */
   part: number
