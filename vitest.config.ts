@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { cloudflareTest } from '@cloudflare/vitest-pool-workers'
 import { defineConfig } from 'vitest/config'
+import { LongestFirst } from './local/longest-first.ts'
 
 const showLogs = process.env['LOGS'] === '1'
 
@@ -20,6 +21,7 @@ export default defineConfig({
     globalSetup: ['./local/test-postgres.ts'],
     // Vitest would leave one core free, which is half of two.
     maxWorkers: availableParallelism(),
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         extends: true,
@@ -54,8 +56,8 @@ export default defineConfig({
           include: ['e2e/**/*.test.ts'],
           testTimeout: 240_000,
           hookTimeout: 60_000,
-          fileParallelism: false,
-          sequence: { groupOrder: 1 }, // whole stacks want the machine to themselves: after everything else
+          maxWorkers: 2, // stacks, which mostly wait
+          sequence: { groupOrder: 1 }, // and want the machine to themselves: after everything else
         },
       },
     ],

@@ -1,6 +1,6 @@
 import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { archiveKeyOf } from '../telemetry/archived-batch.ts'
 import { homeShardOf } from '../worker/ingest/home-shard.ts'
 import { admin, createTenant, type TestTenant } from '../worker/testing/tenant.ts'
@@ -9,6 +9,12 @@ import { encodeFlush } from './window-frames.ts'
 const DAY_MS = 86_400_000
 const NOW = Date.now()
 
+// What becomes of a batch is for the tests to say: no consumer hears of any, and settles it in between.
+beforeEach(() => {
+  const queue = Object.getPrototypeOf(env.BATCHES)
+  vi.spyOn(queue, 'send').mockResolvedValue(undefined)
+  vi.spyOn(queue, 'sendBatch').mockResolvedValue(undefined)
+})
 afterEach(() => vi.restoreAllMocks())
 
 const shardOf = (tenant: TestTenant, shard = 0) => env.TENANT_SHARD.getByName(`${tenant.id}/${shard}`)

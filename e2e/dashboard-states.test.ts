@@ -159,6 +159,16 @@ describe('the dashboard', () => {
     await page.getByRole('link', { name: 'pump-7', exact: true }).waitFor()
   })
 
+  it('asks again every half a minute by itself', async () => {
+    await page.clock.install()
+    await reader.enterKey(FIXTURE_KEY)
+    api.revoke(FIXTURE_KEY)
+    await page.clock.fastForward(15_000)
+    expect(await page.getByLabel('API key').count()).toBe(0)
+    await page.clock.fastForward(16_000)
+    await page.getByText('This key is not valid, or has been revoked.').waitFor()
+  })
+
   it('goes back to the key form when the key is revoked', async () => {
     await reader.enterKey(FIXTURE_KEY)
     api.revoke(FIXTURE_KEY)

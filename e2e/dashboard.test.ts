@@ -201,10 +201,11 @@ describe('the dashboard over the demo', () => {
     await expect
       .poll(
         async () => {
-          await page.reload()
+          await page.evaluate(`document.dispatchEvent(new Event('visibilitychange'))`) // a look at the page again
+          await settled(page)
           return alerts.innerText()
         },
-        { timeout: 60_000, interval: 1_000 },
+        { timeout: 60_000, interval: 500 },
       )
       .toMatch(/robot[\s\S]*silent from/)
     await page.getByRole('link', { name: 'machine is gone' }).first().click()

@@ -9,9 +9,15 @@ export interface CliResult {
   stderr: string
 }
 
-/** Starts the command line as its own process with only the given variables. */
+const { NODE_COMPILE_CACHE } = process.env
+const compiled: NodeJS.ProcessEnv = NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE }
+
+/** Starts the command line as its own process with only the given variables, and with what Node has compiled before. */
 export function startCli(args: string[], env: Record<string, string>): ChildProcess {
-  return spawn(process.execPath, [CLI, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  return spawn(process.execPath, [CLI, ...args], {
+    env: { ...compiled, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
 }
 
 export async function runCli(args: string[], env: Record<string, string>): Promise<CliResult> {
