@@ -154,6 +154,7 @@ describe('a shard', () => {
       if (presence.dueMs !== null) looks.push(presence.dueMs - T0)
     }
     expect(looks.length).toBeLessThan(110)
+    expect(looks.every(Number.isInteger), 'alarms ring at whole milliseconds').toBe(true)
     expect(looks.slice(0, 3)).toEqual([2 * MINUTE, 3 * MINUTE, 4 * MINUTE])
     for (const [i, at] of looks.entries()) {
       const step = at - (looks[i - 1] ?? 0)

@@ -167,7 +167,8 @@ export function nextLookAt(presence: Presence, now: number): number | undefined 
     if (at !== undefined) next = Math.min(next, at)
     else if (device.quiet) lastHeardMs = Math.max(lastHeardMs, device.lastArrivalMs)
   }
-  const confirmAt = now + Math.max(CONFIRM_AFTER_MS, CONFIRM_SHARE * (now - lastHeardMs))
+  // A whole millisecond: alarms know no parts of one, and would ring too early to find anything due.
+  const confirmAt = Math.ceil(now + Math.max(CONFIRM_AFTER_MS, CONFIRM_SHARE * (now - lastHeardMs)))
   next = Math.min(next, Number.isFinite(confirmAt) ? confirmAt : next)
   return Number.isFinite(next) ? Math.max(next, now + LEAST_PAUSE_MS) : undefined
 }
