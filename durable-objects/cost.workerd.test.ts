@@ -2,7 +2,7 @@ import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { WINDOW_MS, windowStartOf } from '../telemetry/window.ts'
-import { consume } from '../worker/testing/consume.ts'
+import { holdQueues } from '../worker/testing/hold-queues.ts'
 import { createTenant, type TestTenant } from '../worker/testing/tenant.ts'
 import { decodeFlush } from './window-frames.ts'
 
@@ -41,25 +41,6 @@ async function rowsWritten(tenant: TestTenant): Promise<{ value(): number; reset
     reset: () => {
       cursors.length = 0
       alarms = 0
-    },
-  }
-}
-
-/** Holds what is put on the queues back, until the test hands it to the consumers. */
-function holdQueues(): { deliver(): Promise<void> } {
-  const held: Record<string, unknown[]> = { 'edgepulse-batches': [], 'edgepulse-windows': [] }
-  const hold = (body: unknown) => {
-    const isFlush = typeof body === 'object' && body !== null && 'flush_id' in body
-    held[isFlush ? 'edgepulse-windows' : 'edgepulse-batches']?.push(body)
-  }
-  const prototype = Object.getPrototypeOf(env.BATCHES)
-  vi.spyOn(prototype, 'send').mockImplementation(async (body: unknown) => hold(body))
-  vi.spyOn(prototype, 'sendBatch').mockImplementation(async (messages: unknown) => {
-    for (const { body } of messages as Iterable<{ body: unknown }>) hold(body)
-  })
-  return {
-    deliver: async () => {
-      for (const [queue, bodies] of Object.entries(held)) await consume(queue, bodies.splice(0))
     },
   }
 }
@@ -109,13 +90,13 @@ describe('the rows that an object writes', () => {
       expect((await tenant.ingest(wideBatch(`b-${second}`, start + second * 1000))).status).toBe(202)
       if (second % BATCHES_AN_ALARM > 0) continue
       await ring(tenant)
-      await queues.deliver()
+      await queues.deliverAll()
     }
     await tenant.ingest(wideBatch('closes', start + 3 * WINDOW_MS))
     await vi.waitFor(
       async () => {
         await ring(tenant)
-        await queues.deliver()
+        await queues.deliverAll()
         const left = await runInDurableObject(shardOf(tenant), (_, { storage }) =>
           ['outbox', 'flushes'].map(
             (table) => storage.sql.exec<{ n: number }>(`select count(*) as n from ${table}`).one().n,
