@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { parseJsonBatch } from '../telemetry/json-batch.ts'
-import { parseArguments } from './arguments.ts'
+import { GROWING, parseArguments } from './arguments.ts'
 import { batchText } from './batches.ts'
 import { parseLine, tableRow } from './report.ts'
 import { medianOf } from './statistics.ts'
@@ -9,9 +9,10 @@ describe('arguments', () => {
   const names = ['edge_cpu', 'ingest_rate']
 
   it.each([
-    [[], { json: false, only: undefined }],
-    [['--json'], { json: true, only: undefined }],
-    [['ingest_rate', '--json'], { json: true, only: 'ingest_rate' }],
+    [[], { json: false, names, onlyGrowth: false }],
+    [['--json'], { json: true, names, onlyGrowth: false }],
+    [['ingest_rate', '--json'], { json: true, names: ['ingest_rate'], onlyGrowth: false }],
+    [['growth'], { json: false, names: GROWING, onlyGrowth: true }],
   ])('%j', (args, expected) => expect(parseArguments(args, names)).toEqual(expected))
 
   it.each([[['--fast']], [['edge']], [['edge_cpu', 'ingest_rate']]])('refuses %j', (args) => {

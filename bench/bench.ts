@@ -1,4 +1,5 @@
-// `npm run bench`: the benchmarks as a table, or with `--json` as one JSON object a line; a NAME runs one.
+// `npm run bench`: the benchmarks as a table, or with `--json` as one JSON object a line; a NAME runs one,
+// `growth` tells the growth of all.
 // Each runs in a process of its own, so that none inherits another's heap and compiled code.
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
@@ -35,13 +36,13 @@ async function run(file: string, show: (line: string) => void): Promise<number> 
 }
 
 try {
-  const { json, only } = parseArguments(process.argv.slice(2), Object.keys(BENCHMARKS))
+  const { json, names, onlyGrowth } = parseArguments(process.argv.slice(2), Object.keys(BENCHMARKS))
   const show = (line: string) => {
-    console.log(json ? line : tableRow(parseLine(line)))
+    const parsed = parseLine(line)
+    if (!onlyGrowth || parsed.name === 'growth') console.log(json ? line : tableRow(parsed))
   }
-  for (const [name, file] of Object.entries(BENCHMARKS)) {
-    if (only !== undefined && only !== name) continue
-    const code = await run(file, show)
+  for (const name of names) {
+    const code = await run(BENCHMARKS[name]!, show)
     if (code !== 0) throw new Error(`The benchmark ${name} failed (${code}).`)
   }
 } catch (error) {

@@ -140,7 +140,7 @@ describe('one shard with 50,000 series', () => {
   it('takes 300 datapoints of each within its memory bound, loses none, and wakes soon', async () => {
     const tenant = await createTenant({ plan: { series_limit: SERIES } })
     await tenant.ingest(wideBatch('configures', Date.now() - 7_200_000))
-    const [key] = await env.TENANT_CONTROL.getByName(tenant.id).keys()
+    const [key] = await env.TENANT_CONTROL.getByName(tenant.id).keyPage(1)
     const shard = shardOf(tenant)
     const windowStart = windowStartOf(Date.now()) - 10 * WINDOW_MS
     const held = vi.spyOn(Object.getPrototypeOf(env.WINDOWS), 'sendBatch').mockResolvedValue(undefined)

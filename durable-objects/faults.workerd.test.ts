@@ -163,6 +163,30 @@ describe('a batch_id', () => {
     expect(await (await env.ARCHIVE.get(archiveKeyOf(tenant.id, 'contested')))?.text()).toContain(',2]')
   })
 
+  it('is taken for other content that comes while its first batch is still being admitted', async () => {
+    const tenant = await createTenant({ plan: { retention_days: 1 } })
+    expect((await tenant.ingest(batch(1, Date.now() - 3 * 86_400_000))).status).toBe(400)
+    const prototype = Object.getPrototypeOf(env.ARCHIVE)
+    const realHead = prototype.head
+    const looked = Promise.withResolvers<void>()
+    // After a refusal under its batch_id the shard looks into the archive before it admits.
+    const heads = vi.spyOn(prototype, 'head').mockImplementationOnce(async function (
+      this: R2Bucket,
+      key: unknown,
+    ) {
+      await looked.promise
+      return realHead.call(this, key)
+    })
+    const contests = vi.spyOn(TenantShard.prototype, 'contest')
+    const first = tenant.ingest(batch(2))
+    await vi.waitFor(() => expect(heads).toHaveBeenCalled())
+    const others = [3, 4].map((value) => tenant.ingest(batch(value)))
+    await vi.waitFor(() => expect(contests).toHaveBeenCalledTimes(2))
+    looked.resolve()
+    expect((await first).status).toBe(202)
+    expect((await Promise.all(others)).map(({ status }) => status)).toEqual([409, 409])
+  })
+
   it('never gets a batch accepted whose bytes are being removed from the archive', async () => {
     const tenant = await createTenant()
     await tenant.ingest({ ...batch(0), batch_id: 'warm-up' })
@@ -195,7 +219,7 @@ describe('a batch_id', () => {
 })
 
 async function keyHashOf(tenant: TestTenant): Promise<string | undefined> {
-  const keys = await env.TENANT_CONTROL.getByName(tenant.id).keys()
+  const keys = await env.TENANT_CONTROL.getByName(tenant.id).keyPage(1)
   return keys[0]?.hash
 }
 

@@ -30,6 +30,11 @@ export interface ApiKey extends KeyRecord {
   createdAt: number
 }
 
+/** Where a key stands in the list: when it was made, in epoch ms, and its id. */
+export type KeyPlace = readonly [createdAt: number, id: string]
+
+const FIRST_PLACE: KeyPlace = [0, '']
+
 type KeyRow = {
   id: string
   name: string | null
@@ -72,7 +77,18 @@ export function controlStatements(sql: SqlStorage) {
       sql.exec('update tenant set dedupe_since = ?, version = version + 1', since),
     nextVersion: () => sql.exec('update tenant set version = version + 1'),
 
-    keys: (): ApiKey[] => sql.exec<KeyRow>(`${SELECT_KEYS} order by created_at, id`).toArray().map(keyOf),
+    keys: (): ApiKey[] => sql.exec<KeyRow>(SELECT_KEYS).toArray().map(keyOf),
+    /** In the order of their creation, those after the place of a key. */
+    keyPage: (limit: number, [createdAt, id]: KeyPlace = FIRST_PLACE): ApiKey[] =>
+      sql
+        .exec<KeyRow>(
+          `${SELECT_KEYS} where (created_at, id) > (?, ?) order by created_at, id limit ?`,
+          ...[createdAt, id, limit],
+        )
+        .toArray()
+        .map(keyOf),
+    key: (id: string): ApiKey | undefined =>
+      sql.exec<KeyRow>(`${SELECT_KEYS} where id = ?`, id).toArray().map(keyOf)[0],
     keysByHash: (hash: string): ApiKey[] =>
       sql.exec<KeyRow>(`${SELECT_KEYS} where hash = ?`, hash).toArray().map(keyOf),
     addKey: ({ id, name, hash, scopes, createdAt, expiresAt }: ApiKey) =>

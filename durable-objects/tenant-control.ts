@@ -7,6 +7,7 @@ import { migrateStorage } from './migrate-storage.ts'
 import { fullBucket, parseBucket, type RateLimit, takeTokens } from './rate-limit.ts'
 import { readSeries, registerSeries } from './series-registry.ts'
 import type { ShardStatus } from './shard-status.ts'
+import { sumStatus, sumUsage } from './sum-shards.ts'
 import {
   type Authorization,
   authorize,
@@ -16,7 +17,7 @@ import {
   type TenantConfig,
   type TenantState,
 } from './tenant-config.ts'
-import { type ApiKey, CONTROL_SCHEMA, controlStatements } from './tenant-control-sql.ts'
+import { type ApiKey, CONTROL_SCHEMA, controlStatements, type KeyPlace } from './tenant-control-sql.ts'
 import type { DayUsage } from './window-frames.ts'
 
 const RETRY_AFTER_MS = 3_000
@@ -35,6 +36,7 @@ export class TenantControl extends DurableObject<Env> {
   readonly #db: ReturnType<typeof controlStatements>
   readonly #tenantId: string
   readonly #series: Set<number>
+  #gone = false // its storage is empty, and it is about to end
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env)
@@ -50,15 +52,10 @@ export class TenantControl extends DurableObject<Env> {
 
   /** undefined: there is no such tenant. */
   describe(): { state: TenantState; plan: Plan; deletion: Deletion | null } | undefined {
-    const tenant = this.#db.tenant()
+    const tenant = this.#tenant()
+    if (tenant === undefined) return undefined
     const deletion = this.#db.deletion()
-    return (
-      tenant && {
-        state: tenant.state,
-        plan: tenant.plan,
-        deletion: deletion ? parseDeletion(deletion) : null,
-      }
-    )
+    return { state: tenant.state, plan: tenant.plan, deletion: deletion ? parseDeletion(deletion) : null }
   }
 
   async update(change: { state?: TenantState; plan?: Partial<Plan> }): Promise<void> {
@@ -77,13 +74,18 @@ export class TenantControl extends DurableObject<Env> {
     return 'added'
   }
 
-  keys(): ApiKey[] {
-    return this.#db.keys()
+  /** In the order of their creation, revoked ones too, those after the place of the key `after`. */
+  keyPage(limit: number, after?: KeyPlace): ApiKey[] {
+    return this.#db.keyPage(limit, after)
+  }
+
+  key(id: string): ApiKey | undefined {
+    return this.#db.key(id)
   }
 
   /** Revokes a key: no request after the answer is served with it. Repeatable. false: there is no such key. */
   async revokeKey(id: string): Promise<boolean> {
-    if (!this.#db.keys().some((key) => key.id === id)) return false
+    if (this.#db.key(id) === undefined) return false
     this.#change(() => this.#db.revokeKey(id, Date.now()))
     await this.#pushConfig()
     return true
@@ -91,7 +93,7 @@ export class TenantControl extends DurableObject<Env> {
 
   /** Adds `key` in place of the key `id`, which stays valid until `oldExpiresAt` at most. false: no such key. */
   async rotateKey(id: string, key: ApiKey, oldExpiresAt: number): Promise<boolean> {
-    if (!this.#db.keys().some((known) => known.id === id && known.revokedAt === null)) return false
+    if (this.#db.key(id)?.revokedAt !== null) return false
     this.#change(() => {
       this.#db.addKey(key)
       this.#db.expireKey(id, oldExpiresAt)
@@ -101,11 +103,9 @@ export class TenantControl extends DurableObject<Env> {
   }
 
   authorize(keyHash: string, scopes: Scope[]): Authorization {
-    const tenant = this.#db.tenant()
-    const keys = this.#db.keysByHash(keyHash)
-    return tenant === undefined
-      ? 'invalid_api_key'
-      : authorize({ ...tenant, keys }, keyHash, scopes, Date.now())
+    const tenant = this.#tenant()
+    if (tenant === undefined) return 'invalid_api_key'
+    return authorize({ ...tenant, keys: this.#db.keysByHash(keyHash) }, keyHash, scopes, Date.now())
   }
 
   /**
@@ -160,25 +160,17 @@ export class TenantControl extends DurableObject<Env> {
 
   /** Counters per UTC day of arrival, summed over the shards, both days inclusive. */
   async usage(from: string, to: string): Promise<DayUsage[]> {
-    const perShard = await Promise.all(this.#shards().map((shard) => shard.usage(from, to)))
-    const byDay = Map.groupBy(perShard.flat(), ({ day }) => day)
-    return Array.from(byDay.values(), (days) => days.reduce(addUsage)).sort((a, b) =>
-      a.day < b.day ? -1 : 1,
-    )
+    return sumUsage(await Promise.all(this.#shards().map((shard) => shard.usage(from, to))))
   }
 
   async status(): Promise<TenantStatus> {
+    const plan = this.#db.tenant()?.plan
     const shards: ShardStatus[] = await Promise.all(this.#shards().map(async (shard) => await shard.status()))
     return {
-      lastBatchAt: extreme(Math.max, shards, 'lastBatchAt'),
-      oldestPendingAt: extreme(Math.min, shards, 'oldestPendingAt'),
-      batchesPending: shards.reduce((sum, { batchesPending }) => sum + batchesPending, 0),
-      openWindows: shards.reduce((sum, { openWindows }) => sum + openWindows, 0),
-      datapointsPerSecond: shards.reduce((sum, { datapointsPerSecond }) => sum + datapointsPerSecond, 0),
-      batchesPerSecond: shards.reduce((sum, { batchesPerSecond }) => sum + batchesPerSecond, 0),
-      rateLimit: this.#db.tenant()?.plan.rateLimit ?? null,
+      ...sumStatus(shards),
+      rateLimit: plan?.rateLimit ?? null,
       seriesUsed: this.#series.size,
-      seriesLimit: this.#db.tenant()?.plan.seriesLimit ?? 0,
+      seriesLimit: plan?.seriesLimit ?? 0,
     }
   }
 
@@ -227,6 +219,7 @@ export class TenantControl extends DurableObject<Env> {
 
   /** The end of a deletion. What memory still holds must not be served; the alarm ends first. */
   async #vanish(): Promise<void> {
+    this.#gone = true
     await this.ctx.storage.deleteAll()
     setTimeout(() => this.ctx.abort('the tenant was deleted'), 50)
   }
@@ -245,8 +238,12 @@ export class TenantControl extends DurableObject<Env> {
     }
   }
 
+  #tenant() {
+    return this.#gone ? undefined : this.#db.tenant()
+  }
+
   #config(): TenantConfig | undefined {
-    const tenant = this.#db.tenant()
+    const tenant = this.#tenant()
     return tenant && { ...tenant, keys: this.#liveKeys() }
   }
 
@@ -287,25 +284,4 @@ export class TenantControl extends DurableObject<Env> {
   #shard(shard: number) {
     return this.env.TENANT_SHARD.getByName(`${this.#tenantId}/${shard}`)
   }
-}
-
-function addUsage(a: DayUsage, b: DayUsage): DayUsage {
-  return {
-    day: a.day,
-    batches: a.batches + b.batches,
-    datapoints: a.datapoints + b.datapoints,
-    bytes: a.bytes + b.bytes,
-    duplicates: a.duplicates + b.duplicates,
-    rejected: a.rejected + b.rejected,
-  }
-}
-
-/** The largest or smallest of what shards tell; null where none tells any. */
-function extreme(
-  pick: (...values: number[]) => number,
-  shards: ShardStatus[],
-  field: 'lastBatchAt' | 'oldestPendingAt',
-): number | null {
-  const values = shards.map((shard) => shard[field]).filter((value) => value !== null)
-  return values.length === 0 ? null : pick(...values)
 }

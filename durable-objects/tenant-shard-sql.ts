@@ -88,7 +88,7 @@ export type OutboxRow = {
 export type UsageCounts = Omit<DayUsage, 'day'>
 
 /** All SQL of a shard. Instants are epoch ms. */
-export function shardStatements(sql: SqlStorage) {
+export function shardStatements(sql: Pick<SqlStorage, 'exec'>) {
   const first = <Row extends Record<string, SqlStorageValue>>(cursor: SqlStorageCursor<Row>) =>
     cursor.toArray()[0]
   return {

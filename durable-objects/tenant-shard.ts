@@ -15,6 +15,7 @@ import { type ShardStatus, shardStatus } from './shard-status.ts'
 import { ShardWork } from './shard-work.ts'
 import { type Authorization, authorize, type TenantConfig } from './tenant-config.ts'
 import { SHARD_SCHEMA, type ShardStatements, shardStatements } from './tenant-shard-sql.ts'
+import { UnderWay } from './under-way.ts'
 import type { DayUsage } from './window-frames.ts'
 
 const NEVER = Number.MAX_SAFE_INTEGER
@@ -33,6 +34,8 @@ export class TenantShard extends DurableObject<Env> {
   readonly #releases: Releases
   readonly #work: ShardWork
   readonly #alarm: ObjectAlarm
+  readonly #admissions = new UnderWay()
+  #gone = false // its storage is empty, and it is about to end
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env)
@@ -60,6 +63,10 @@ export class TenantShard extends DurableObject<Env> {
 
   /** Accepts, repeats or refuses one batch; see `admission.ts`. The one call of an ingest. */
   async admit(request: AdmitRequest): Promise<AdmitReply> {
+    return this.#admissions.during(request.batchId, () => this.#admit(request))
+  }
+
+  async #admit(request: AdmitRequest): Promise<AdmitReply> {
     if ((await this.#configured()) === undefined) return this.#withoutTenant(request)
     const registered = await this.#registerSeries(request)
     const waitMs = await this.#waitForTokens(request)
@@ -79,8 +86,8 @@ export class TenantShard extends DurableObject<Env> {
 
   /**
    * Of a batch_id under which the archive holds other bytes than were sent now: a conflict if that batch was
-   * accepted, or may have been and is forgotten. If it never was, the left-over object goes, and the sender's
-   * next try finds the id free.
+   * accepted, or is just being, or may have been and is forgotten. If it never was, the left-over object goes, and
+   * the sender's next try finds the id free.
    */
   async contest(
     keyHash: string,
@@ -90,7 +97,7 @@ export class TenantShard extends DurableObject<Env> {
     if (config === undefined) return 'invalid_api_key'
     const authorization = authorize(config, keyHash, ['ingest'], Date.now())
     if (authorization !== 'ok') return authorization
-    if (this.#db.batch(batchKeyOf(batchId)) !== undefined) return 'batch_conflict'
+    await this.#admissions.ended(batchId)
     return (await this.#release(batchId, Date.now())) ? 'busy' : 'batch_conflict'
   }
 
@@ -189,6 +196,7 @@ export class TenantShard extends DurableObject<Env> {
 
   /** Removes everything the shard holds; the archive and Postgres are the caller's. */
   async destroy(): Promise<void> {
+    this.#gone = true
     await this.ctx.storage.deleteAll()
     // What memory still holds must not be served; the answer goes first.
     setTimeout(() => this.ctx.abort('the tenant was deleted'), 50)
@@ -205,6 +213,7 @@ export class TenantShard extends DurableObject<Env> {
   }
 
   async #configured(): Promise<TenantConfig | undefined> {
+    if (this.#gone) return undefined
     if (this.#state.config === undefined) {
       const config = await this.#control().registerShard(this.#shard)
       if (config !== undefined) this.applyConfig(config)
@@ -260,16 +269,8 @@ export class TenantShard extends DurableObject<Env> {
   }
 
   #grounds(config: TenantConfig, registered: Registered, now: number): Grounds {
-    const { journalId } = this.#state
-    const bucket = bucketOf(this.#state, now)
-    return {
-      ...registered,
-      config,
-      now,
-      nextJournalId: journalId + 1,
-      bucket,
-      resendAfterMs: this.#work.resendAfterMs,
-    }
+    const next = { nextJournalId: this.#state.journalId + 1, bucket: bucketOf(this.#state, now) }
+    return { ...registered, ...next, config, now, resendAfterMs: this.#work.resendAfterMs }
   }
 
   /** Brings memory up to what was committed, and the alarm with it; `accepted` only for a new batch. */

@@ -6,6 +6,7 @@ import { Manifest } from '../telemetry/manifest.ts'
 import { sql } from '../worker/testing/owner-sql.ts'
 import { admin, createKey, createTenant, seriesBatch, type TestTenant } from '../worker/testing/tenant.ts'
 import { flushDueAt, restoreState } from './shard-state.ts'
+import type { TenantControl } from './tenant-control.ts'
 import { TenantShard } from './tenant-shard.ts'
 import { shardStatements } from './tenant-shard-sql.ts'
 
@@ -268,7 +269,7 @@ describe('keys', () => {
       storage.sql.exec<{ value: string }>(`select value from meta where key = 'config'`).one(),
     )
     expect(JSON.parse(config.value).keys).toHaveLength(1)
-    expect(await controlOf(tenant).keys()).toHaveLength(4)
+    expect(await controlOf(tenant).keyPage(10)).toHaveLength(4)
   })
 
   it('rotate with an overlap in which old and new both work, and the old one ends with it', async () => {
@@ -377,4 +378,24 @@ describe('deleting a tenant', () => {
     expect((await tenant.ingest(stays)).status).toBe(401)
     expect(await env.ARCHIVE.head(`raw/${tenant.id}/stays`)).toBeNull()
   }, 60_000)
+
+  it('has its shard refuse its keys, and not fail, between the loss of its storage and its end', async () => {
+    const tenant = await createTenant()
+    await tenant.ingest(batch('first'))
+    const [key] = await controlOf(tenant).keyPage(1)
+    await runInDurableObject(shardOf(tenant), async (shard: TenantShard) => {
+      await shard.destroy()
+      expect(await shard.contest(key!.hash, 'first')).toBe('invalid_api_key')
+    })
+  })
+
+  it('has its control refuse its keys, and not fail, between the loss of its storage and its end', async () => {
+    const tenant = await createTenant()
+    const [key] = await controlOf(tenant).keyPage(1)
+    await runInDurableObject(controlOf(tenant), async (control: TenantControl) => {
+      await control.startDeletion()
+      while (control.describe() !== undefined) await control.alarm()
+      expect(control.authorize(key!.hash, ['read'])).toBe('invalid_api_key')
+    })
+  })
 })

@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { makePlace, type Place, type Run, run, untilReady } from './local-stack.ts'
+import { end, makePlace, type Place, type Run, run, untilReady } from './local-stack.ts'
 
 let place: Place
 let dev: Run
@@ -14,11 +14,7 @@ beforeAll(async () => {
   url = ready.url
   databaseUrl = ready.database_url
 })
-afterAll(async () => {
-  dev.child.kill('SIGTERM')
-  await dev.exited
-  place.remove()
-})
+afterAll(() => end(dev, place))
 
 /** A command line beside the running stack: its exit code and what it printed. */
 async function admin(...args: string[]): Promise<[number | null, string]> {
@@ -93,6 +89,8 @@ describe('npm run admin', () => {
     [['tenant', 'remove', 'acme'], 2, 'Usage: '],
     [['tenant', 'create'], 2, 'Usage: '],
     [['tenant', 'list', '--colour'], 2, 'Usage: '],
+    [['help'], 0, 'Usage: '],
+    [['key', 'create', '--help'], 0, 'Usage: '],
   ])('answers %o with code %i and a reason', async (args, code, beginning) => {
     const [exited, output] = await admin(...args)
     expect(exited).toBe(code)

@@ -9,7 +9,7 @@ import { type DemoState, readDemoState } from '../local/demo/demo-state.ts'
 import { sayPresence } from '../ml-service/testing/seed-presence.ts'
 import { launchChromium } from './chromium.ts'
 import { DESKTOP, PHONE, settled, type Visit, visit } from './dashboard-visit.ts'
-import { makePlace, type Place, type Run, run, untilReady } from './local-stack.ts'
+import { end, makePlace, type Place, type Run, run, untilReady } from './local-stack.ts'
 
 /* The dashboard in a real browser, over the stack that `npm start` runs and the data that its demo sends. */
 
@@ -52,18 +52,15 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser?.close()
   receiver?.close()
-  start.child.kill('SIGTERM')
-  await start.exited
-  place.remove()
+  await end(start, place)
 })
 
-/** As a shard would of a device that stopped some minutes ago. */
-async function sayGone(): Promise<void> {
+/** As a shard would of a device, and rules as if they had been there all the time. */
+async function sayOfRobot(said: { silentSince?: number }): Promise<void> {
   const pool = new pg.Pool({ connectionString: databaseUrl, max: 1 })
   try {
     await pool.query(`update alert_rules set armed_at = 'epoch' where kind = 'silence'`)
-    const silentSince = Date.now() - 300_000
-    await sayPresence(pool, demo.tenant_id, { robot: { silentSince } }, Date.now())
+    await sayPresence(pool, demo.tenant_id, { robot: said }, Date.now())
   } finally {
     await pool.end()
   }
@@ -181,8 +178,9 @@ describe('the dashboard over the demo', () => {
     await page.getByRole('table', { name: /alerts?, newest first/ }).waitFor()
   })
 
-  it('makes a rule of silence, shows the devices that it tells of, and changes it', async () => {
+  it('makes a rule of silence on one device, shows what it tells of, and lets it watch all of them', async () => {
     const { page } = reader
+    await sayOfRobot({})
     await page.getByRole('link', { name: 'New rule' }).click()
     await page.getByRole('radio', { name: 'a device falls silent' }).check()
     await page.getByLabel('Name').fill('machine is gone')
@@ -190,10 +188,15 @@ describe('the dashboard over the demo', () => {
     await page.getByRole('button', { name: 'Create rule' }).click() // refused by the browser
     await page.getByLabel('Times the usual').fill('2')
     await page.getByLabel('At least (minutes)').fill('1')
+    await page.getByRole('radio', { name: 'one device' }).check()
+    await page.getByRole('button', { name: 'Create rule' }).click() // refused too: none is picked
+    await page.getByLabel('Search devices').fill('ROB')
+    await page.getByRole('button', { name: 'machine-1', exact: true }).waitFor({ state: 'detached' })
+    await page.getByRole('button', { name: 'robot', exact: true }).click()
     await page.getByRole('button', { name: 'Create rule' }).click()
     const row = page.getByRole('table', { name: 'Rules' }).getByRole('row', { name: /machine is gone/ })
-    expect(await row.innerText()).toMatch(/all devices[\s\S]*after 2 times the usual, 1 min at least/)
-    await sayGone()
+    expect(await row.innerText()).toMatch(/robot[\s\S]*after 2 times the usual, 1 min at least/)
+    await sayOfRobot({ silentSince: Date.now() - 300_000 })
     const alerts = page.getByRole('table', { name: /alerts?, newest first/ })
     await expect
       .poll(
@@ -206,9 +209,13 @@ describe('the dashboard over the demo', () => {
       )
       .toMatch(/robot[\s\S]*silent from/)
     await page.getByRole('link', { name: 'machine is gone' }).first().click()
+    await page.getByText('one device: robot').waitFor()
+    await page.getByRole('radio', { name: 'all devices' }).check()
     await page.getByLabel('At least (minutes)').fill('2')
     await page.getByRole('button', { name: 'Save' }).click()
-    expect(await row.innerText()).toContain('2 min at least')
+    expect(await row.innerText()).toMatch(/all devices[\s\S]*2 min at least/)
+    await page.getByRole('link', { name: 'machine is gone' }).first().click()
+    await page.getByRole('radio', { name: 'all devices', checked: true }).waitFor()
   })
 
   it('makes a webhook, sees its first delivery fail, and sends it again', async () => {
@@ -259,7 +266,8 @@ describe('the dashboard over the demo', () => {
     const metric = await metricHash()
     const pages = [
       ...['#/', '#/devices', `${metric.split('/metrics')[0]}`, metric, '#/usage', '#/batches?id=seen:1'],
-      ...['#/alerts', '#/alerts/rules/new', '#/webhooks', await linkOn('#/webhooks', 'http'), '#/nowhere'],
+      ...['#/alerts', '#/alerts/rules/new', await linkOn('#/alerts', 'machine is gone')],
+      ...['#/webhooks', await linkOn('#/webhooks', 'http'), '#/nowhere'],
     ]
     const faults: unknown[] = []
     for (const hash of pages) {

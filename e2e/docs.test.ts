@@ -1,7 +1,7 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { launchChromium } from './chromium.ts'
-import { makePlace, type Place, type Run, run, untilReady } from './local-stack.ts'
+import { end, makePlace, type Place, type Run, run, untilReady } from './local-stack.ts'
 
 let place: Place
 let dev: Run
@@ -19,9 +19,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await browser?.close()
-  dev.child.kill('SIGTERM')
-  await dev.exited
-  place.remove()
+  await end(dev, place)
 })
 
 beforeEach(async () => {

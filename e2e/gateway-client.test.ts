@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type DevFile, readDevFile } from '../local/dev-file.ts'
 import { ROOT } from '../local/settings.ts'
 import { expectExactlyOnce, makeTenant } from './exactly-once.ts'
-import { makePlace, type Place, type Run, run, untilReady } from './local-stack.ts'
+import { end, makePlace, type Place, type Run, run, untilReady } from './local-stack.ts'
 
 const BATCHES = 120
 const POINTS = 50
@@ -26,11 +26,7 @@ beforeAll(async () => {
   dev = run('dev', place)
   file = await untilReady(dev, place)
 })
-afterAll(async () => {
-  dev.child.kill('SIGTERM')
-  await dev.exited
-  place.remove()
-})
+afterAll(() => end(dev, place))
 
 /** The program as a user has it: a copy, in a folder where there is nothing else. */
 function startGateway(key: string) {

@@ -8,7 +8,7 @@ import { type DevFile, readDevFile } from '../local/dev-file.ts'
 import { makeTenant, type Tenant } from './exactly-once.ts'
 import { fuzzRequests, sendAndJudge } from './fuzz-requests.ts'
 import { type Answer, type Framing, send } from './http-client.ts'
-import { makePlace, type Place, type Run, run, untilReady } from './local-stack.ts'
+import { end, makePlace, type Place, type Run, run, untilReady } from './local-stack.ts'
 
 const LONG = process.env['PROPERTY_RUNS'] !== undefined
 const RUNS = Number(process.env['PROPERTY_RUNS'] ?? 200)
@@ -35,11 +35,7 @@ beforeAll(async () => {
   file = await untilReady(dev, place)
   tenant = await makeTenant(file, 'hostile')
 })
-afterAll(async () => {
-  dev.child.kill('SIGTERM')
-  await dev.exited
-  place.remove()
-})
+afterAll(() => end(dev, place))
 
 /** What the Worker's process has in memory. Only Linux tells; elsewhere this is not tested. */
 function workerMemoryMib(): number {

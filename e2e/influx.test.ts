@@ -1,7 +1,7 @@
 import { HttpError, InfluxDB, Point, type WriteOptions } from '@influxdata/influxdb-client'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { DevFile } from '../local/dev-file.ts'
-import { makePlace, type Place, type Run, run, untilReady } from './local-stack.ts'
+import { end, makePlace, type Place, type Run, run, untilReady } from './local-stack.ts'
 
 let place: Place
 let dev: Run
@@ -15,11 +15,7 @@ beforeAll(async () => {
   const { id } = await admin('/tenants', { name: 'acme' })
   key = (await admin(`/tenants/${id}/keys`, { scopes: ['ingest', 'read'] })).key
 })
-afterAll(async () => {
-  dev.child.kill('SIGTERM')
-  await dev.exited
-  place.remove()
-})
+afterAll(() => end(dev, place))
 
 async function admin(path: string, body: unknown): Promise<{ id: string; key: string }> {
   const response = await fetch(`${stack.url}/admin${path}`, {

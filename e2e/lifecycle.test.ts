@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { cpSync, existsSync, renameSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ROOT } from '../local/settings.ts'
 import { makePlace, type Place, processTree, run, untilGone, untilReady } from './local-stack.ts'
 
 let place: Place
@@ -11,6 +12,16 @@ beforeAll(async () => {
   place = await makePlace()
 })
 afterAll(() => place.remove())
+
+/** What a build does to the dashboard's folder: that of `npm test`, or of a second stack. */
+function swapDashboard(): void {
+  const dist = path.join(ROOT, 'dashboard', 'dist')
+  const made = path.join(ROOT, 'dashboard', '.edgepulse-dist-swapped')
+  cpSync(dist, made, { recursive: true })
+  renameSync(dist, `${made}-old`)
+  renameSync(made, dist)
+  rmSync(`${made}-old`, { recursive: true })
+}
 
 describe('npm run dev', () => {
   it('says in dev.json where everything is, and removes it when it ends', async () => {
@@ -35,6 +46,8 @@ describe('npm run dev', () => {
       headers: { authorization: `Bearer ${admin_token}` },
     })
     expect(await tenants.json()).toMatchObject({ data: [] })
+    expect(await (await fetch(dashboard_url)).text()).toContain('<script')
+    swapDashboard()
     expect(await (await fetch(dashboard_url)).text()).toContain('<script')
 
     const processes = processTree(dev.child.pid!)

@@ -57,6 +57,13 @@ export function run(
   }
 }
 
+/** Stops a stack as Ctrl-C does, and removes what it kept. */
+export async function end({ child, exited }: Run, { remove }: Place): Promise<void> {
+  child.kill('SIGTERM')
+  await exited
+  remove()
+}
+
 /** Waits for dev.json, which is written once every part answers. */
 export function untilReady({ output, child }: Run, { stateDir }: Place): Promise<DevFile> {
   const look = () => {

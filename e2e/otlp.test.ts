@@ -15,7 +15,7 @@ import {
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type DevFile, readDevFile } from '../local/dev-file.ts'
 import { gaugesOf } from '../worker/testing/otlp-gauges.ts'
-import { makePlace, type Place, type Run, run, untilReady } from './local-stack.ts'
+import { end, makePlace, type Place, type Run, run, untilReady } from './local-stack.ts'
 
 let place: Place
 let dev: Run
@@ -27,11 +27,7 @@ beforeAll(async () => {
   dev = run('dev', place)
   stack = await untilReady(dev, place)
 })
-afterAll(async () => {
-  dev.child.kill('SIGTERM')
-  await dev.exited
-  place.remove()
-})
+afterAll(() => end(dev, place))
 
 async function call<T>(path: string, headers: Record<string, string>, body?: unknown): Promise<T> {
   const response = await fetch(stack.url + path, {

@@ -11,7 +11,7 @@ import { seededRandom } from '../telemetry/random.ts'
 import { expectAsHeard, pendingOf } from './as-heard.ts'
 import { makeTenant, type Tenant } from './exactly-once.ts'
 import { type Gateways, startGateways } from './gateways.ts'
-import { makePlace, type Place, processTree, type Run, run, untilReady } from './local-stack.ts'
+import { end, makePlace, type Place, processTree, type Run, run, untilReady } from './local-stack.ts'
 
 /*
  * Postgres is somebody else's, as in production: nobody starts it again but this test, and until then it is away.
@@ -46,10 +46,8 @@ beforeAll(async () => {
   tenant = await makeTenant(file, 'patient')
 })
 afterAll(async () => {
-  dev.child.kill('SIGTERM')
-  await dev.exited
+  await end(dev, place)
   await postgres.stop()
-  place.remove()
   rmSync(dir, { recursive: true, force: true })
 })
 

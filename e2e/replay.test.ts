@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { DevFile } from '../local/dev-file.ts'
 import { loadSecrets } from '../local/secrets.ts'
 import { featuresOfValues } from '../telemetry/window-features.ts'
-import { makePlace, type Place, processTree, type Run, run, untilReady } from './local-stack.ts'
+import { end, makePlace, type Place, processTree, type Run, run, untilReady } from './local-stack.ts'
 import {
   makeTenant,
   type ReplayTenant,
@@ -49,9 +49,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await rows.pool.end()
-  dev.child.kill('SIGTERM')
-  await dev.exited
-  place.remove()
+  await end(dev, place)
 })
 
 const until = (check: () => Promise<void>) => vi.waitFor(check, { timeout: 30_000, interval: 200 })

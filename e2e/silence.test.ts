@@ -7,7 +7,7 @@ import { type DevFile, readDevFile } from '../local/dev-file.ts'
 import { sayPresence } from '../ml-service/testing/seed-presence.ts'
 import { startReceiver } from '../ml-service/testing/webhook-receiver.ts'
 import { makeTenant, type Tenant } from './exactly-once.ts'
-import { makePlace, type Place, type Run, run, untilReady } from './local-stack.ts'
+import { end, makePlace, type Place, type Run, run, untilReady } from './local-stack.ts'
 
 /*
  * A gateway with a hundred devices stops, and sends again. `npm run test:long -- silence` waits for all of it, which
@@ -50,11 +50,9 @@ beforeAll(async () => {
   })
 })
 afterAll(async () => {
-  dev.child.kill('SIGTERM')
-  await dev.exited
+  await end(dev, place)
   await pool.end()
   await receiver.stop()
-  place.remove()
 })
 
 const Message = v.object({

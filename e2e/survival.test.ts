@@ -4,7 +4,7 @@ import { expectAsHeard } from './as-heard.ts'
 import { makeTenant } from './exactly-once.ts'
 import { startGateways } from './gateways.ts'
 import { startReading } from './honest-reads.ts'
-import { makePlace, type Place, type Run, run, untilReady } from './local-stack.ts'
+import { end, makePlace, type Place, type Run, run, untilReady } from './local-stack.ts'
 
 const GATEWAYS = ['gateway-1', 'gateway-2']
 
@@ -18,11 +18,7 @@ beforeAll(async () => {
   dev = run('dev', place)
   file = await untilReady(dev, place)
 })
-afterAll(async () => {
-  dev.child.kill('SIGTERM')
-  await dev.exited
-  place.remove()
-})
+afterAll(() => end(dev, place))
 
 describe('a stack whose parts are killed while gateways send', () => {
   it('starts each part again and stores every accepted datapoint exactly once', async () => {

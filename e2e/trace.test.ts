@@ -7,7 +7,7 @@ import { steadyPoints, WINDOW } from '../ml-service/testing/synthetic.ts'
 import { startReceiver } from '../ml-service/testing/webhook-receiver.ts'
 import { LogLine } from '../telemetry/log-line.ts'
 import { traceIdOf } from '../telemetry/trace.ts'
-import { makePlace, type Place, type Run, run, untilReady } from './local-stack.ts'
+import { end, makePlace, type Place, type Run, run, untilReady } from './local-stack.ts'
 
 /*
  * One request's trace from the gateway to the webhook it causes, on the whole stack; and what the stack logs meanwhile.
@@ -29,10 +29,8 @@ beforeAll(async () => {
   file = await untilReady(dev, place)
 })
 afterAll(async () => {
-  dev.child.kill('SIGTERM')
-  await dev.exited
+  await end(dev, place)
   await receiver.stop()
-  place.remove()
 })
 
 const call = (address: string, authorization: string, body?: unknown, headers = {}) =>

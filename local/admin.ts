@@ -21,6 +21,10 @@ const OPTIONS = {
 
 /** Runs one command line. Results go to stdout, everything else to stderr. */
 async function main(args: string[]): Promise<number> {
+  if (args[0] === 'help' || args.includes('--help')) {
+    console.log(USAGE)
+    return 0
+  }
   const parsed = parse(args)
   if (!parsed) {
     console.error(USAGE)

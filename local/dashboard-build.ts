@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { rename, rm } from 'node:fs/promises'
+import { cp, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { isStale } from './newest-change.ts'
 import { ROOT } from './settings.ts'
@@ -11,7 +11,7 @@ const DIST = path.join(DASHBOARD, 'dist')
 export const isDashboardStale = () =>
   isStale(path.join(DIST, 'index.html'), [DASHBOARD, path.join(ROOT, 'package-lock.json')])
 
-/** Builds dashboard/dist beside the old one and swaps the two, so that a stack that serves it never sees half. */
+/** Builds dashboard/dist beside the old one and swaps the two, so that a stack that copies it never sees half. */
 export async function buildDashboard(options: ToolOptions): Promise<void> {
   const made = path.join(DASHBOARD, `.edgepulse-dist-${process.pid}`)
   const old = `${made}-old`
@@ -27,4 +27,16 @@ async function swap(made: string, old: string): Promise<void> {
   await rm(old, { recursive: true, force: true })
   if (existsSync(DIST)) await rename(DIST, old)
   await rename(made, DIST)
+}
+
+/**
+ * Copies the built dashboard to `place`, for one stack to serve: the runtime holds on to the folder that it has opened
+ * and to its list of files, and the next build, of whatever command, takes both away.
+ */
+export async function copyDashboard(place: string): Promise<void> {
+  const copy = async () => {
+    await rm(place, { recursive: true, force: true })
+    await cp(DIST, place, { recursive: true })
+  }
+  await copy().catch(copy) // a build may have come in between
 }

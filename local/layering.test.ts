@@ -8,16 +8,16 @@ import { ROOT } from './settings.ts'
  * Postgres only. Tests may reach anywhere; what is shipped may not.
  */
 
-const SCHEMA = 'migrations/schema.ts'
+const SCHEMA = ['migrations/schema.ts', 'migrations/alerting-schema.ts']
 
 /** What each part may import besides itself: folders, or single files. */
 const ALLOWED: Record<string, string[]> = {
   telemetry: [],
   migrations: [],
   dashboard: [],
-  'durable-objects': ['telemetry', SCHEMA],
-  worker: ['durable-objects', 'telemetry', SCHEMA],
-  'ml-service': ['telemetry', SCHEMA],
+  'durable-objects': ['telemetry', ...SCHEMA],
+  worker: ['durable-objects', 'telemetry', ...SCHEMA],
+  'ml-service': ['telemetry', ...SCHEMA],
   infra: ['local/ml-bundle.ts', 'local/settings.ts'], // synth builds the image's folder
 }
 

@@ -7,9 +7,12 @@ import type { RunnerOptions } from './worker-runner-options.ts'
 
 const bucketsSchema = v.record(v.string(), v.object({ id: v.string() }))
 
+// Loose: the rest is Miniflare's.
+const assetsSchema = v.looseObject({ directory: v.string() })
+
 /** The settings of wrangler.toml as wrangler itself hands them to Miniflare, with the local ones on top. */
 export function miniflareOptions(options: RunnerOptions) {
-  const { bundle, port, persistDir, bindings, s3Credentials } = options
+  const { bundle, assetsDir, port, persistDir, bindings, s3Credentials } = options
   const { workerOptions } = unstable_getMiniflareWorkerOptions(path.join(ROOT, 'wrangler.toml'))
   const { modulesRules: _, ...platform } = workerOptions // the bundle needs no more rules
   return {
@@ -17,6 +20,9 @@ export function miniflareOptions(options: RunnerOptions) {
     name: 'edgepulse',
     modules: [{ type: 'ESModule' as const, path: bundle }],
     modulesRoot: path.dirname(bundle),
+    ...(assetsDir !== undefined && {
+      assets: { ...v.parse(assetsSchema, platform.assets), directory: assetsDir },
+    }),
     bindings: { ...v.parse(v.record(v.string(), v.string()), platform.bindings), ...bindings },
     r2Buckets: Object.fromEntries(
       Object.entries(v.parse(bucketsSchema, platform.r2Buckets)).map(([name, bucket]) => [

@@ -2,6 +2,7 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { migrate } from '../migrations/migrate.ts'
 import { buildStale } from './build-stale.ts'
+import { copyDashboard } from './dashboard-build.ts'
 import { writeDevFile } from './dev-file.ts'
 import { startMl } from './ml-process.ts'
 import { type NeonProxy, startNeonProxy } from './neon-proxy.ts'
@@ -144,9 +145,11 @@ export class Stack {
     return postgres
   }
 
-  #startWorker(): Promise<RunningPart> {
+  async #startWorker(): Promise<RunningPart> {
     const { settings, allowPrivateWebhooks } = this.#options
     const secrets = this.#held(this.#secrets)
+    const assetsDir = this.#place('dashboard')
+    await copyDashboard(assetsDir)
     return startWorker({
       runner: {
         s3Credentials: {
@@ -154,6 +157,7 @@ export class Stack {
           secretAccessKey: secrets.S3_SECRET_ACCESS_KEY,
         },
         bundle: bundleOf(this.#place('worker')),
+        assetsDir,
         port: settings.port,
         persistDir: this.#place('platform'),
         bindings: workerBindings({

@@ -3,6 +3,8 @@ import * as v from 'valibot'
 /** What worker-process.ts tells worker-runner.ts, over the channel between the two. */
 export const runnerOptionsSchema = v.object({
   bundle: v.string(),
+  /** The folder of the static assets; left out: that of wrangler.toml. */
+  assetsDir: v.optional(v.string()),
   port: v.number(),
   /** Where Durable Objects and R2 keep their state. */
   persistDir: v.string(),

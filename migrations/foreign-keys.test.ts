@@ -4,6 +4,7 @@ import { drizzle } from 'drizzle-orm/node-postgres'
 import { PgTable } from 'drizzle-orm/pg-core'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import * as alerting from './alerting-schema.ts'
 import * as schema from './schema.ts'
 
 /* No row of one tenant can point at another's: every reference carries tenant_id. */
@@ -31,8 +32,8 @@ async function makeTenant(): Promise<Tenant> {
   await db.insert(schema.tenants).values({ id, name: id })
   await db.insert(schema.devices).values({ tenantId: id, id: device, externalId: 'd', lastSeenAt: at })
   await db.insert(schema.metrics).values({ tenantId: id, id: metric, deviceId: device, name: 'm' })
-  await db.insert(schema.alertRules).values({ tenantId: id, id: rule, name: 'r', threshold: 1 })
-  await db.insert(schema.webhookEndpoints).values({ tenantId: id, id: webhook, url: 'u', secret: 's' })
+  await db.insert(alerting.alertRules).values({ tenantId: id, id: rule, name: 'r', threshold: 1 })
+  await db.insert(alerting.webhookEndpoints).values({ tenantId: id, id: webhook, url: 'u', secret: 's' })
   return tenant
 }
 
@@ -124,8 +125,8 @@ test('deleting a tenant removes every row that references it', async () => {
   const gone = await makeTenant()
   for (const { sql, references } of cases) await pool.query(sql, [gone.id, ...references(gone, gone)])
   await pool.query('delete from tenants where id = $1', [gone.id])
-  for (const table of Object.values(schema).filter((value) => is(value, PgTable))) {
-    if (table === schema.tenants) continue
+  for (const table of Object.values({ ...schema, ...alerting })) {
+    if (!is(table, PgTable) || table === schema.tenants) continue
     const left = await pool.query(`select from ${getTableName(table)} where tenant_id = $1`, [gone.id])
     expect(left.rowCount, getTableName(table)).toBe(0)
   }

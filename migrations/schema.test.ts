@@ -7,12 +7,15 @@ import { getTableConfig, PgTable } from 'drizzle-orm/pg-core'
 import pg from 'pg'
 import { afterAll, describe, expect, inject, test } from 'vitest'
 import { metricIdOf } from '../telemetry/series-id.ts'
+import * as alerting from './alerting-schema.ts'
 import * as schema from './schema.ts'
 
 const databaseUrl = inject('databaseUrl')
 const pool = new pg.Pool({ connectionString: databaseUrl, max: 1 })
 neonConfig.fetchEndpoint = inject('workerBindings')['NEON_PROXY_URL']!
 afterAll(() => pool.end())
+
+const TABLES = Object.values({ ...schema, ...alerting }).filter((value) => is(value, PgTable))
 
 /** One line a column: `table.column type [not null] [default]`. */
 async function columnsOfDatabase(): Promise<string[]> {
@@ -27,18 +30,15 @@ async function columnsOfDatabase(): Promise<string[]> {
 }
 
 function columnsOfSchema(): string[] {
-  return Object.values(schema)
-    .filter((value) => is(value, PgTable))
-    .flatMap((table) => {
-      const { name, columns } = getTableConfig(table)
-      return columns.map((column) => {
-        const line = [`${name}.${column.name}`, column.getSQLType()]
-        if (column.notNull) line.push('not null')
-        if (column.hasDefault || column.generatedIdentity || column.generated) line.push('default')
-        return line.join(' ')
-      })
+  return TABLES.flatMap((table) => {
+    const { name, columns } = getTableConfig(table)
+    return columns.map((column) => {
+      const line = [`${name}.${column.name}`, column.getSQLType()]
+      if (column.notNull) line.push('not null')
+      if (column.hasDefault || column.generatedIdentity || column.generated) line.push('default')
+      return line.join(' ')
     })
-    .sort()
+  }).sort()
 }
 
 test('the drizzle schema and the migrated database hold the same columns, types and defaults', async () => {
@@ -55,19 +55,16 @@ test('the words a column may hold are the same in the drizzle schema and in the 
   const ofDatabase = rows
     .filter(({ check }) => check.includes('ANY (ARRAY['))
     .map(({ column, check }) => [column, [...check.matchAll(/'(\w+)'/g)].map(([, word]) => word)])
-  const ofSchema = Object.values(schema)
-    .filter((value) => is(value, PgTable))
-    .flatMap((table) => {
-      const { name, columns } = getTableConfig(table)
-      return columns.map(({ name: column, enumValues = [] }) => [`${name}.${column}`, enumValues] as const)
-    })
-    .filter(([, words]) => words.length > 0)
+  const ofSchema = TABLES.flatMap((table) => {
+    const { name, columns } = getTableConfig(table)
+    return columns.map(({ name: column, enumValues = [] }) => [`${name}.${column}`, enumValues] as const)
+  }).filter(([, words]) => words.length > 0)
   expect(ofSchema.length).toBeGreaterThan(3)
   expect(Object.fromEntries(ofSchema)).toEqual(Object.fromEntries(ofDatabase))
 })
 
 test('every column is camelCase in code and the same words in snake_case in SQL', () => {
-  for (const table of Object.values(schema).filter((value) => is(value, PgTable))) {
+  for (const table of TABLES) {
     for (const [key, column] of Object.entries(getTableColumns(table))) {
       expect(column.name).toBe(key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`))
     }

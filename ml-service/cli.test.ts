@@ -1,7 +1,5 @@
-import pg from 'pg'
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { migrate } from '../migrations/migrate.ts'
-import { scratchDatabase } from '../migrations/scratch-database.ts'
+import { describe, expect, it } from 'vitest'
+import { ownDatabase } from './testing/own-database.ts'
 import { runCli } from './testing/run-cli.ts'
 import { addRule, SECRET_KEY } from './testing/seed-alerting.ts'
 import { type SeededTenant, seedTenant } from './testing/seed-tenant.ts'
@@ -10,27 +8,17 @@ import { steadyPoints, WINDOW } from './testing/synthetic.ts'
 const START = Date.UTC(2026, 0, 1)
 
 // Some commands work on everything there is, so these tests have a database of their own.
-let scratch: Awaited<ReturnType<typeof scratchDatabase>>
-let pool: pg.Pool
-beforeAll(async () => {
-  scratch = await scratchDatabase(inject('databaseUrl'))
-  await migrate(scratch.url)
-  pool = new pg.Pool({ connectionString: scratch.url, max: 4 })
-})
-afterAll(async () => {
-  await pool.end()
-  await scratch.drop()
-})
+const { pool, url } = ownDatabase()
 
 const environment = (tenant: SeededTenant) => ({
-  DATABASE_URL: scratch.url,
+  DATABASE_URL: url(),
   MODEL_DIR: tenant.modelDir,
   WEBHOOK_SECRET_KEY: SECRET_KEY,
 })
 
 /** A metric whose device name holds slashes, with windows that hold several datapoints. */
 async function seeded(windows = 160) {
-  const tenant = await seedTenant(pool)
+  const tenant = await seedTenant(pool())
   const series = await tenant.series('plant/line-1/pump', 'temperature')
   const points = steadyPoints(START, windows)
   const more = points.map(([ts, value]): [number, number] => [ts + 60_000, value + 0.5])
@@ -53,34 +41,43 @@ describe('the command line', () => {
     ['an unknown tenant', ['features', '--tenant', 'nobody', '--metric', 'b']],
     ['a useless interval', ['serve', '--every', '0']],
   ])('answers %s with one sentence and exit code 2', async (_name, args) => {
-    const tenant = await seedTenant(pool)
+    const tenant = await seedTenant(pool())
     const { code, stdout, stderr } = await runCli(args, environment(tenant))
     expect(code).toBe(2)
     expect(stdout).toBe('')
     expect(stderr).toMatch(/^[A-Z"-][^\n]*\.\n$/)
   })
 
+  it.each([['help'], ['--help'], ['score --help']])(
+    'answers %s with its commands, and asks for nothing',
+    async (line) => {
+      const { code, stdout, stderr } = await runCli(line.split(' '), {})
+      expect([code, stderr]).toEqual([0, ''])
+      expect(stdout).toMatch(/^ {2}score \[--tenant …\] .*\[--all\]$/m)
+    },
+  )
+
   it.each(['DATABASE_URL', 'MODEL_DIR'])('names %s when it is missing', async (name) => {
-    const tenant = await seedTenant(pool)
+    const tenant = await seedTenant(pool())
     const { code, stderr } = await runCli(['score', '--all'], { ...environment(tenant), [name]: '' })
     expect(code).toBe(2)
     expect(stderr).toMatch(new RegExp(`^Set ${name} to [^\\n]*\\.\\n$`))
   })
 
   it('says that a bucket is missing behind s3://', async () => {
-    const tenant = await seedTenant(pool)
+    const tenant = await seedTenant(pool())
     const { code, stderr } = await runCli(['train', '--all'], { ...environment(tenant), MODEL_DIR: 's3://' })
     expect([code, stderr]).toEqual([2, 'MODEL_DIR must be s3:// and the name of a bucket.\n'])
   })
 
   it.each(['2', 'all', '-1'])('says what LOG_SAMPLE_RATE must be where it is %s', async (rate) => {
-    const tenant = await seedTenant(pool)
+    const tenant = await seedTenant(pool())
     const { code, stderr } = await runCli(['deliver'], { ...environment(tenant), LOG_SAMPLE_RATE: rate })
     expect([code, stderr]).toEqual([2, 'LOG_SAMPLE_RATE must be a number from 0 to 1.\n'])
   })
 
   it('exits 1 with a log line when the database is away', async () => {
-    const tenant = await seedTenant(pool)
+    const tenant = await seedTenant(pool())
     const env = { ...environment(tenant), DATABASE_URL: 'postgresql://127.0.0.1:1/none' }
     const { code, stderr } = await runCli(['retention'], env)
     expect(code).toBe(1)
@@ -159,7 +156,7 @@ describe('train and score', () => {
     ]
     const stdoutOf = async (...args: string[]) => (await runCli(['score', ...target, ...args], env)).stdout
     expect(await stdoutOf(...bounds(0, 20))).toMatch(/: 19 windows scored/)
-    await pool.query('update anomaly_scores set score = 7 where tenant_id = $1', [series.tenantId])
+    await pool().query('update anomaly_scores set score = 7 where tenant_id = $1', [series.tenantId])
     expect(await stdoutOf(...bounds(5, 10))).toMatch(/: 0 windows scored, 5 changed/)
     expect(await stdoutOf(...bounds(30, 40))).toMatch(/: 20 windows scored/)
     expect(await stdoutOf()).toMatch(/: 121 windows scored, 14 changed/)
@@ -167,7 +164,7 @@ describe('train and score', () => {
 
   it('raise an alert that deliver hands over', async () => {
     const { tenant, series, env, target } = await seeded()
-    await addRule(pool, tenant.tenantId)
+    await addRule(pool(), tenant.tenantId)
     await tenant.write(series, [[START + 160 * WINDOW, 500]])
     expect((await runCli(['score', ...target], env)).stdout).toMatch(/1 alerts opened/)
     const { code, stdout } = await runCli(['deliver'], env)

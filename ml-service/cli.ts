@@ -34,6 +34,10 @@ export async function main(args: string[], variables: Record<string, string | un
   process.stdout.once('error', endWithReader)
   try {
     const [name, ...rest] = args
+    if (name === 'help' || args.includes('--help')) {
+      print(usage())
+      return 0
+    }
     const command = commandOf(name)
     const options = optionsOf(command, rest)
     const environment = parseEnvironment(variables)
@@ -58,6 +62,15 @@ const print = (line: string) => process.stdout.write(`${line}\n`)
 /** A reader such as `head` that has seen enough is no error of ours. */
 function endWithReader(error: NodeJS.ErrnoException): void {
   process.exit(error.code === 'EPIPE' ? 0 : 1)
+}
+
+/** The commands with their options, a line each. */
+function usage(): string {
+  const lines = Object.entries(COMMANDS).map(([name, { options, flags }]) => {
+    const words = [...options.map((option) => `[--${option} …]`), ...flags.map((flag) => `[--${flag}]`)]
+    return `  ${[name, ...words].join(' ')}`
+  })
+  return ['Usage: COMMAND [OPTIONS]', ...lines].join('\n')
 }
 
 function commandOf(name: string | undefined) {

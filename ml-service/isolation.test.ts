@@ -10,6 +10,7 @@ import { batchTransactions } from '../telemetry/batch-transactions.ts'
 import { groupBySeries } from '../telemetry/columns.ts'
 import * as alerts from './alerts/alerts-sql.ts'
 import * as disabled from './alerts/disabled-rules-sql.ts'
+import { NEW_CURSOR } from './alerts/judge-alert.ts'
 import * as traces from './alerts/trace-sql.ts'
 import { type Database, inTransaction, type Scope } from './database.ts'
 import * as windows from './features/windows-sql.ts'
@@ -58,13 +59,7 @@ const event = {
     traceId: null,
   },
 }
-const cursor = {
-  lastWindowEnd: NOW,
-  ...{ aboveWindows: 0, belowWindows: 0 },
-  openEventId: undefined,
-  closedAt: undefined,
-  sequence: 1,
-}
+const cursor = { ...NEW_CURSOR, lastWindowEnd: NOW, sequence: 1 }
 const verdict = {
   ...{ windowStart: NOW, windowEnd: NOW + 300_000, score: 1, onsetScore: 0, state: 'ready' as const },
   ...{ reasons: [], expected: undefined, lessons: [], novelty: 1.5, direction: undefined },

@@ -3,6 +3,7 @@ import { BatchRefusal, type Fault, MAX_FAULTS } from './batch-refusal.ts'
 import { BodyBuilder } from './body-builder.ts'
 import type { SeriesName } from './columns.ts'
 import { type CutPoints, cutPoints } from './cut-points.ts'
+import { issuePath } from './issue-path.ts'
 import { refuseTooManyNodes } from './json-nodes.ts'
 import { isName, NAME_RULE } from './name.ts'
 import type { ParsedBatch } from './parsed-batch.ts'
@@ -92,7 +93,7 @@ const malformed = (faults: Fault[]) =>
   )
 
 const faultOf = (issue: v.BaseIssue<unknown>): Fault => ({
-  path: v.getDotPath(issue) ?? '',
+  path: issuePath(issue),
   message: issue.message,
 })
 

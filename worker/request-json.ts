@@ -1,6 +1,7 @@
 import type { Context } from 'hono'
 import * as v from 'valibot'
 import { type Fault, MAX_FAULTS } from '../telemetry/batch-refusal.ts'
+import { issuePath } from '../telemetry/issue-path.ts'
 import { readBounded } from './ingest/read-body.ts'
 import { Problem } from './problem.ts'
 
@@ -18,9 +19,7 @@ export async function requestJson<Schema extends v.GenericSchema>(
   const result = v.safeParse(schema, body)
   if (result.success) return result.output
   throw malformed(
-    result.issues
-      .slice(0, MAX_FAULTS)
-      .map((issue) => ({ path: v.getDotPath(issue) ?? '', message: issue.message })),
+    result.issues.slice(0, MAX_FAULTS).map((issue) => ({ path: issuePath(issue), message: issue.message })),
   )
 }
 

@@ -13,9 +13,8 @@ export function keyOf(c: Context<AppEnv>): ParsedKey {
   const key =
     c.req.header('x-api-key') ?? /^(?:Bearer|Token) (.+)$/i.exec(c.req.header('authorization') ?? '')?.[1]
   if (!key) throw new Problem('missing_api_key', 'Send your API key in the X-API-Key header.')
-  const macSecrets = [c.env.API_KEY_MAC_SECRET, c.env.API_KEY_MAC_SECRET_PREVIOUS].filter(
-    (secret) => secret !== '',
-  )
+  const { API_KEY_MAC_SECRET, API_KEY_MAC_SECRET_PREVIOUS = '' } = c.env
+  const macSecrets = [API_KEY_MAC_SECRET, API_KEY_MAC_SECRET_PREVIOUS].filter((secret) => secret !== '')
   const parsed = parseKey(key.trim(), macSecrets)
   if (parsed === undefined) throw refusal('invalid_api_key')
   return parsed

@@ -26,8 +26,17 @@ const config: TenantConfig = {
 }
 
 // SQLite is no pure function: its statements find nothing and keep nothing.
-const nowhere = { exec: () => ({ toArray: () => [] }) } as unknown as SqlStorage
-const db = shardStatements(nowhere)
+const noRows: SqlStorageCursor<never> = {
+  ...{ columnNames: [], rowsRead: 0, rowsWritten: 0 },
+  next: () => ({ done: true, value: undefined }),
+  toArray: () => [],
+  one: () => {
+    throw new Error('there is no row')
+  },
+  raw: () => [].values(),
+  [Symbol.iterator]: () => [].values(),
+}
+const db = shardStatements({ exec: () => noRows })
 
 const sweep = { cursor: '', nextSweepAt: Number.POSITIVE_INFINITY }
 

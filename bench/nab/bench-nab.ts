@@ -77,7 +77,8 @@ async function main(): Promise<void> {
   if (missing.length > 0) console.log(`Labelled but not in ${data}: ${missing.join(', ')}`)
   console.log(`${rows} rows scored in ${seconds} s${by}; ${scored.length} labelled files:`)
   if (flags['per-file']) printFiles(scored)
-  printScores(scored)
+  if (scored.some(({ windows }) => windows.length > 0)) printScores(scored)
+  else console.log('Nothing is labelled in them, so there is no score to tell.')
 }
 
 try {

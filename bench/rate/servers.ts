@@ -33,10 +33,14 @@ export interface Servers {
   stop(): Promise<void>
 }
 
-/** Calls of TenantControl; Miniflare types its stubs without the object's own. */
-interface Control {
-  create(plan: Plan): Promise<void>
-  addKey(key: KeyRecord & { name: string | null; createdAt: number }): Promise<boolean>
+/** What is called of the Worker's bindings. */
+interface Bindings {
+  TENANT_CONTROL: {
+    getByName(tenantId: string): {
+      create(plan: Plan): Promise<void>
+      addKey(key: KeyRecord & { name: string | null; createdAt: number }): Promise<string>
+    }
+  }
 }
 
 /**
@@ -100,8 +104,8 @@ async function newTenant(product: Miniflare): Promise<string> {
   const id = randomUUID()
   const key = makeKey(id, randomBytes(16), 'bench')
   const hash = parseKey(key, ['bench'])!.hash
-  const namespace = await product.getDurableObjectNamespace('TENANT_CONTROL')
-  const control = namespace.get(namespace.idFromName(id)) as unknown as Control
+  const { TENANT_CONTROL } = await product.getBindings<Bindings>()
+  const control = TENANT_CONTROL.getByName(id)
   await control.create(plan)
   const record = { id: randomUUID(), hash, scopes: ['ingest' as const], expiresAt: null, revokedAt: null }
   await control.addKey({ ...record, name: null, createdAt: Date.now() })

@@ -8,6 +8,7 @@ import {
   batchSchema,
   deviceSchema,
   metricSchema,
+  type Page,
   pageOf,
   statusSchema,
   topAnomalySchema,
@@ -54,17 +55,11 @@ function telemetryApi({ get }: Requests) {
   const findMetrics = (search: string, limit: number, read: ReadOptions = {}) =>
     get('/v1/metrics', { search, limit }, pageOf(metricSchema), read)
 
-  async function metricsById(ids: string[], read: ReadOptions = {}) {
-    const chunks = Array.from({ length: Math.ceil(ids.length / MAX_IDS) }, (_, index) =>
-      ids.slice(index * MAX_IDS, (index + 1) * MAX_IDS),
-    )
-    const pages = await Promise.all(
-      chunks.map((chunk) =>
-        get('/v1/metrics', { id: chunk.join(','), limit: MAX_IDS }, pageOf(metricSchema), read),
-      ),
-    )
-    return pages.flatMap(({ data }) => data)
-  }
+  const metricsById = (ids: string[], read: ReadOptions = {}) =>
+    inChunks(ids, (id) => get('/v1/metrics', { id, limit: MAX_IDS }, pageOf(metricSchema), read))
+
+  const devicesById = (ids: string[], read: ReadOptions = {}) =>
+    inChunks(ids, (id) => get('/v1/devices', { id, limit: MAX_IDS }, pageOf(deviceSchema), read))
 
   async function metric(metricId: string, read: ReadOptions = {}) {
     const [found] = await metricsById([metricId], read)
@@ -89,7 +84,19 @@ function telemetryApi({ get }: Requests) {
     return page.data
   }
 
-  return { devices, deviceMetrics, findMetrics, metricsById, metric, windows, anomalies, topAnomalies }
+  return {
+    ...{ devices, devicesById, deviceMetrics, findMetrics, metricsById, metric },
+    ...{ windows, anomalies, topAnomalies },
+  }
+}
+
+/** Rows with the ids, of which the API takes some at once. */
+async function inChunks<Row>(ids: string[], read: (ids: string) => Promise<Page<Row>>): Promise<Row[]> {
+  const chunks = Array.from({ length: Math.ceil(ids.length / MAX_IDS) }, (_, index) =>
+    ids.slice(index * MAX_IDS, (index + 1) * MAX_IDS),
+  )
+  const pages = await Promise.all(chunks.map((chunk) => read(chunk.join(','))))
+  return pages.flatMap(({ data }) => data)
 }
 
 function accountApi({ get }: Requests) {

@@ -2,6 +2,8 @@ import type { Alert, Metric, Rule } from '../api/schemas.ts'
 import { counted, formatCount, formatScore } from '../format.ts'
 import type { Column } from '../parts/data-table.tsx'
 import { GrowingTable } from '../parts/growing-table.tsx'
+import { MetricName } from '../parts/metric-name.tsx'
+import { NamedLink } from '../parts/named-link.tsx'
 import { ScoreText } from '../parts/score-text.tsx'
 import { TimeText } from '../parts/time-text.tsx'
 import { deviceHref, metricHref, ruleHref } from '../route.ts'
@@ -106,10 +108,7 @@ const DeviceLinks = ({ devices }: { devices: NamedDevice[] }) => (
   <ul class="latest">
     {devices.map(({ device_id, device, last_seen_at, recovered_at }) => (
       <li key={device_id}>
-        <a href={deviceHref(device_id)}>
-          <bdi>{device}</bdi>
-        </a>{' '}
-        silent from <TimeText time={last_seen_at} />
+        <NamedLink href={deviceHref(device_id)} name={device} /> silent from <TimeText time={last_seen_at} />
         {recovered_at !== null && (
           <>
             {' '}
@@ -126,16 +125,10 @@ function MetricLink({ metric, at }: { metric: Metric | undefined; at: number }) 
   const period = { from: at - AROUND_MS, to: at + AROUND_MS }
   return (
     <a href={metricHref(metric.device_id, metric.id, { period })}>
-      <bdi>{metric.device}</bdi> / <bdi>{metric.name}</bdi>
+      <MetricName {...metric} />
     </a>
   )
 }
 
 const RuleLink = ({ id, name }: { id: string; name: string | undefined }) =>
-  name === undefined ? (
-    <>a rule that is gone</>
-  ) : (
-    <a href={ruleHref(id)}>
-      <bdi>{name}</bdi>
-    </a>
-  )
+  name === undefined ? <>a rule that is gone</> : <NamedLink href={ruleHref(id)} name={name} />

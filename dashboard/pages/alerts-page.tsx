@@ -31,7 +31,7 @@ export function AlertsPage({ route }: { route: AlertsRoute }) {
         </a>
       </nav>
       <Loaded resource={resource} reload={reload}>
-        {({ alerts, rules, metrics }) => (
+        {({ alerts, rules, metrics, devices }) => (
           <>
             {alerts.length === 0 ? (
               <p class="card state">
@@ -46,7 +46,7 @@ export function AlertsPage({ route }: { route: AlertsRoute }) {
                 New rule
               </a>
             </div>
-            <RuleTable rules={rules} metrics={metrics} onChange={refresh} />
+            <RuleTable rules={rules} metrics={metrics} devices={devices} onChange={refresh} />
           </>
         )}
       </Loaded>
@@ -54,13 +54,19 @@ export function AlertsPage({ route }: { route: AlertsRoute }) {
   )
 }
 
-/** Alerts, newest first, with the rules and the metrics that they name. */
+/** Alerts, newest first, with the rules, and the metrics and devices that they name. */
 async function loadAlerts(api: Api, { period, open }: AlertsRoute, read: ReadOptions) {
   const [alerts, rules] = await Promise.all([
     api.alerts(spanOf(period, Date.now()), open ? { state: 'open' } : {}, read),
     api.rules(read),
   ])
-  const ids = [...alerts, ...rules].flatMap(({ metric_id }) => metric_id ?? [])
-  const metrics = await api.metricsById([...new Set(ids)], read)
-  return { alerts: alerts.reverse(), rules, metrics: new Map(metrics.map((metric) => [metric.id, metric])) }
+  const metricIds = new Set([...alerts, ...rules].flatMap(({ metric_id }) => metric_id ?? []))
+  const deviceIds = new Set(rules.flatMap(({ device_id }) => device_id ?? []))
+  const [metrics, devices] = await Promise.all([
+    api.metricsById([...metricIds], read),
+    api.devicesById([...deviceIds], read),
+  ])
+  return { alerts: alerts.reverse(), rules, metrics: byId(metrics), devices: byId(devices) }
 }
+
+const byId = <Row extends { id: string }>(rows: Row[]) => new Map(rows.map((row) => [row.id, row]))

@@ -4,6 +4,7 @@ import { useDebounced } from '../api/use-debounced.ts'
 import { usePages } from '../api/use-pages.ts'
 import type { Column } from '../parts/data-table.tsx'
 import { MetricScore } from '../parts/metric-score.tsx'
+import { NamedLink } from '../parts/named-link.tsx'
 import { PageHeader } from '../parts/page-header.tsx'
 import { PagedTable } from '../parts/paged-table.tsx'
 import { SearchBox } from '../parts/search-box.tsx'
@@ -14,11 +15,7 @@ import { replaceRoute } from '../use-route.ts'
 const columns: Column<Metric>[] = [
   {
     head: 'Metric',
-    cell: ({ device_id, id, name }) => (
-      <a href={metricHref(device_id, id)}>
-        <bdi>{name}</bdi>
-      </a>
-    ),
+    cell: ({ device_id, id, name }) => <NamedLink href={metricHref(device_id, id)} name={name} />,
   },
   { head: 'Unit', cell: ({ unit }) => <bdi>{unit ?? '–'}</bdi> },
   { head: 'Last value', cell: ({ last_ts }) => <TimeText time={last_ts} /> },

@@ -5,6 +5,7 @@ import { usePages } from '../api/use-pages.ts'
 import { formatCount } from '../format.ts'
 import type { Column } from '../parts/data-table.tsx'
 import { FirstSteps } from '../parts/first-steps.tsx'
+import { NamedLink } from '../parts/named-link.tsx'
 import { PageHeader } from '../parts/page-header.tsx'
 import { PagedTable } from '../parts/paged-table.tsx'
 import { SearchBox } from '../parts/search-box.tsx'
@@ -15,11 +16,7 @@ import { replaceRoute } from '../use-route.ts'
 const columns: Column<Device>[] = [
   {
     head: 'Device',
-    cell: ({ id, external_id }) => (
-      <a href={deviceHref(id)}>
-        <bdi>{external_id}</bdi>
-      </a>
-    ),
+    cell: ({ id, external_id }) => <NamedLink href={deviceHref(id)} name={external_id} />,
   },
   { head: 'Last seen', cell: ({ last_seen_at }) => <TimeText time={last_seen_at} /> },
   { head: 'Metrics', cell: ({ metric_count }) => formatCount(metric_count), numeric: true },

@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks'
 import { Field } from '../parts/field.tsx'
 import { SelectField } from '../parts/select-field.tsx'
+import type { FaultOf } from './rule-frame.tsx'
 import type { TypedRule } from './typed-rule.ts'
 
 export interface RuleConditionsProps {
@@ -8,8 +9,7 @@ export interface RuleConditionsProps {
   set: (change: Partial<TypedRule>) => void
   /** Of the metric watched, where it is a single one that has one. */
   unit: string | null | undefined
-  /** What the API found wrong with a field. */
-  faultOf: (path: string) => string | undefined
+  faultOf: FaultOf
 }
 
 const DIRECTIONS: { value: TypedRule['direction']; label: string }[] = [

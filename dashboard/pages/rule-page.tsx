@@ -3,7 +3,7 @@ import type { RuleFields, SilenceRuleFields } from '../api/alerting-api.ts'
 import type { Api } from '../api/api.ts'
 import { useApi } from '../api/api-context.ts'
 import type { ReadOptions } from '../api/request.ts'
-import type { Metric, Rule } from '../api/schemas.ts'
+import type { Device, Metric, Rule } from '../api/schemas.ts'
 import { useResource } from '../api/use-resource.ts'
 import { PageHeader } from '../parts/page-header.tsx'
 import { Loaded } from '../parts/states.tsx'
@@ -56,13 +56,14 @@ function NewRule({ rule }: { rule: LoadedRule }) {
         {choice(false, 'a metric is unusual')}
         {choice(true, 'a device falls silent')}
       </fieldset>
-      <Form ruleId={undefined} rule={silence ? { silence: NEW_SILENCE } : rule} />
+      <Form ruleId={undefined} rule={silence ? { silence: NEW_SILENCE, device: undefined } : rule} />
     </>
   )
 }
 
 function Form({ ruleId, rule }: { ruleId: string | undefined; rule: LoadedRule }) {
-  if (rule.silence) return <SilenceRuleForm ruleId={ruleId} initial={rule.silence} />
+  if (rule.silence)
+    return <SilenceRuleForm ruleId={ruleId} initial={rule.silence} initialDevice={rule.device} />
   return <RuleForm ruleId={ruleId} initial={rule.fields} initialMetric={rule.metric} />
 }
 
@@ -78,7 +79,7 @@ const NEW_RULE: RuleFields = {
 }
 
 type LoadedRule =
-  | { silence: SilenceRuleFields }
+  | { silence: SilenceRuleFields; device: Device | undefined }
   | { silence?: undefined; fields: RuleFields; metric: Metric | undefined }
 
 async function loadRule(
@@ -93,7 +94,10 @@ async function loadRule(
   }
   const rule = await api.rule(ruleId, read)
   const silence = silenceOf(rule)
-  if (silence) return { silence }
+  if (silence) {
+    const [device] = silence.device_id === null ? [] : await api.devicesById([silence.device_id], read)
+    return { silence, device }
+  }
   const [metric] = rule.metric_id === null ? [] : await api.metricsById([rule.metric_id], read)
   return { fields: fieldsOf(rule), metric }
 }

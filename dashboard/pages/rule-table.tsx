@@ -1,20 +1,24 @@
 import { useApi } from '../api/api-context.ts'
-import type { Metric, Rule } from '../api/schemas.ts'
+import type { Device, Metric, Rule } from '../api/schemas.ts'
 import { useAction } from '../api/use-action.ts'
 import { counted, formatDuration, formatNumber, formatPercent, formatScore } from '../format.ts'
 import { CommandCard } from '../parts/command-card.tsx'
 import { ConfirmButton } from '../parts/confirm-button.tsx'
 import { type Column, DataTable } from '../parts/data-table.tsx'
+import { MetricName } from '../parts/metric-name.tsx'
+import { NamedLink } from '../parts/named-link.tsx'
 import { ErrorNote } from '../parts/states.tsx'
 import { ruleHref } from '../route.ts'
 
 export interface RuleTableProps {
   rules: Rule[]
+  /** By id; what is gone is not among them. */
   metrics: Map<string, Metric>
+  devices: Map<string, Device>
   onChange: () => void
 }
 
-export function RuleTable({ rules, metrics, onChange }: RuleTableProps) {
+export function RuleTable({ rules, metrics, devices, onChange }: RuleTableProps) {
   const api = useApi()
   const { busy, error, run } = useAction()
   const change = (work: () => Promise<unknown>) => run(() => work().then(onChange))
@@ -22,13 +26,9 @@ export function RuleTable({ rules, metrics, onChange }: RuleTableProps) {
   const columns: Column<Rule>[] = [
     {
       head: 'Rule',
-      cell: ({ id, name }) => (
-        <a href={ruleHref(id)}>
-          <bdi>{name}</bdi>
-        </a>
-      ),
+      cell: ({ id, name }) => <NamedLink href={ruleHref(id)} name={name} />,
     },
-    { head: 'Watches', cell: (rule) => <Watched rule={rule} metrics={metrics} /> },
+    { head: 'Watches', cell: (rule) => <Watched rule={rule} metrics={metrics} devices={devices} /> },
     { head: 'Fires', cell: whenText },
     {
       head: 'Enabled',
@@ -71,17 +71,16 @@ const FirstRule = () => (
   />
 )
 
-function Watched({ rule, metrics }: { rule: Rule; metrics: Map<string, Metric> }) {
-  const { kind, metric_id: id, device_id } = rule
-  if (kind === 'silence') return <>{device_id === null ? 'all devices' : 'one device'}</>
-  if (id === null) return <>all metrics</>
-  const metric = metrics.get(id)
-  if (!metric) return <>a metric that is gone</>
-  return (
-    <>
-      <bdi>{metric.device}</bdi> / <bdi>{metric.name}</bdi>
-    </>
-  )
+type WatchedProps = { rule: Rule } & Pick<RuleTableProps, 'metrics' | 'devices'>
+
+function Watched({ rule: { kind, metric_id, device_id }, metrics, devices }: WatchedProps) {
+  if (kind === 'silence') {
+    if (device_id === null) return <>all devices</>
+    return <bdi>{devices.get(device_id)?.external_id ?? 'a device that is gone'}</bdi>
+  }
+  if (metric_id === null) return <>all metrics</>
+  const metric = metrics.get(metric_id)
+  return metric ? <MetricName {...metric} /> : <>a metric that is gone</>
 }
 
 /**

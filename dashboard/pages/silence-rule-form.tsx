@@ -1,69 +1,66 @@
 import { useState } from 'preact/hooks'
 import type { SilenceRuleFields } from '../api/alerting-api.ts'
 import { useApi } from '../api/api-context.ts'
-import { useAction } from '../api/use-action.ts'
+import type { Device } from '../api/schemas.ts'
 import { Field } from '../parts/field.tsx'
-import { ErrorNote } from '../parts/states.tsx'
-import { alertsHref } from '../route.ts'
-import { faultOf, numberOf } from './rule-fields.ts'
+import { numberOf } from './number-of.ts'
+import { RuleFrame } from './rule-frame.tsx'
+import { WatchedPicker } from './watched-picker.tsx'
 
 export interface SilenceRuleFormProps {
   ruleId: string | undefined
   initial: SilenceRuleFields
+  initialDevice: Device | undefined
 }
 
-/** A rule that tells when devices send nothing; one that watches a single device goes on doing so. */
-export function SilenceRuleForm({ ruleId, initial }: SilenceRuleFormProps) {
+/** A rule that tells when devices send nothing. */
+export function SilenceRuleForm({ ruleId, initial, initialDevice }: SilenceRuleFormProps) {
   const api = useApi()
   const [name, setName] = useState(initial.name)
+  const [device, setDevice] = useState(initialDevice)
   const [intervals, setIntervals] = useState(String(initial.intervals))
   const [minutes, setMinutes] = useState(String(initial.floor_seconds / 60))
-  const { busy, error, run } = useAction()
-  const submit = (event: SubmitEvent) => {
-    event.preventDefault()
-    run(async () => {
-      const floor_seconds = Math.round(numberOf(minutes) * 60)
-      const rule = { ...initial, name, intervals: numberOf(intervals), floor_seconds }
-      await (ruleId === undefined ? api.createRule(rule) : api.changeRule(ruleId, rule))
-      location.assign(alertsHref())
-    })
+  const rule = {
+    ...{ ...initial, name, device_id: device?.id ?? null },
+    ...{ intervals: numberOf(intervals), floor_seconds: Math.round(numberOf(minutes) * 60) },
   }
   return (
-    <form class="card rule-form" onSubmit={submit}>
-      <Field label="Name" maxLength={128} value={name} onInput={setName} fault={faultOf(error, 'name')} />
-      <p class="note">
-        Watches {initial.device_id === null ? 'all devices' : 'one device'}: an alert names all that fall
-        silent together.
-      </p>
-      <div class="fields">
-        <Field
-          label="Times the usual"
-          hint="How many times its usual cadence a device may be silent. The cadence is learned from its data."
-          type="number"
-          min={2}
-          max={10_000}
-          value={intervals}
-          onInput={setIntervals}
-          fault={faultOf(error, 'intervals')}
-        />
-        <Field
-          label="At least (minutes)"
-          hint="Nothing shorter counts as silence, however often a device sends."
-          type="number"
-          min={1}
-          max={43_200}
-          value={minutes}
-          onInput={setMinutes}
-          fault={faultOf(error, 'floor_seconds')}
-        />
-      </div>
-      {error && <ErrorNote error={error} />}
-      <p class="actions">
-        <button type="submit" class="primary" disabled={busy}>
-          {ruleId === undefined ? 'Create rule' : 'Save'}
-        </button>
-        <a href={alertsHref()}>Cancel</a>
-      </p>
-    </form>
+    <RuleFrame ruleId={ruleId} rule={rule} onName={setName}>
+      {(faultOf) => (
+        <>
+          <WatchedPicker
+            kind="device"
+            picked={device}
+            onPick={setDevice}
+            find={(search, limit, read) => api.devices({ search }, undefined, read, limit)}
+            nameOf={({ external_id }) => <bdi>{external_id}</bdi>}
+            placeholder="pump-7"
+          />
+          {!device && <p class="note">Devices that fall silent together are named in one alert.</p>}
+          <div class="fields">
+            <Field
+              label="Times the usual"
+              hint="How many times its usual cadence a device may be silent. The cadence is learned from its data."
+              type="number"
+              min={2}
+              max={10_000}
+              value={intervals}
+              onInput={setIntervals}
+              fault={faultOf('intervals')}
+            />
+            <Field
+              label="At least (minutes)"
+              hint="Nothing shorter counts as silence, however often a device sends."
+              type="number"
+              min={1}
+              max={43_200}
+              value={minutes}
+              onInput={setMinutes}
+              fault={faultOf('floor_seconds')}
+            />
+          </div>
+        </>
+      )}
+    </RuleFrame>
   )
 }

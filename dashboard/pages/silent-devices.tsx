@@ -2,6 +2,7 @@ import type { Device, Page } from '../api/schemas.ts'
 import { formatDuration } from '../format.ts'
 import type { Column } from '../parts/data-table.tsx'
 import { GrowingTable } from '../parts/growing-table.tsx'
+import { NamedLink } from '../parts/named-link.tsx'
 import { AgoText } from '../parts/time-text.tsx'
 import { deviceHref } from '../route.ts'
 
@@ -12,11 +13,7 @@ export function SilentDevices({ devices, now }: { devices: Page<Device>; now: nu
   const columns: Column<Device>[] = [
     {
       head: 'Device',
-      cell: ({ id, external_id }) => (
-        <a href={deviceHref(id)}>
-          <bdi>{external_id}</bdi>
-        </a>
-      ),
+      cell: ({ id, external_id }) => <NamedLink href={deviceHref(id)} name={external_id} />,
     },
     { head: 'Last seen', cell: ({ last_seen_at }) => <AgoText time={last_seen_at} now={now} /> },
     {

@@ -2,6 +2,7 @@ import { useApi } from '../api/api-context.ts'
 import type { TopAnomaly } from '../api/schemas.ts'
 import { useResource } from '../api/use-resource.ts'
 import { counted, formatTime } from '../format.ts'
+import { MetricName } from '../parts/metric-name.tsx'
 import { ScoreText } from '../parts/score-text.tsx'
 import { Sparkline } from '../parts/sparkline.tsx'
 import { TimeText } from '../parts/time-text.tsx'
@@ -45,7 +46,7 @@ function TopRow({ anomaly }: { anomaly: TopAnomaly }) {
     <>
       <p class="top-name">
         <a href={metricHref(device_id, metric_id, { period: '24h' })}>
-          <bdi>{device}</bdi> / <bdi>{metric}</bdi>
+          <MetricName device={device} name={metric} />
         </a>
         <ScoreText score={score} />
       </p>

@@ -1,6 +1,6 @@
 import type { RuleFields } from '../api/alerting-api.ts'
 import type { Metric } from '../api/schemas.ts'
-import { numberOf } from './rule-fields.ts'
+import { numberOf } from './number-of.ts'
 
 /** A rule as it is typed, in the units of the form: a number that is half typed is none yet. */
 export interface TypedRule {

@@ -7,6 +7,7 @@ import { useResource } from '../api/use-resource.ts'
 import { CommandCard } from '../parts/command-card.tsx'
 import { type Column, DataTable } from '../parts/data-table.tsx'
 import { Field } from '../parts/field.tsx'
+import { NamedLink } from '../parts/named-link.tsx'
 import { PageHeader } from '../parts/page-header.tsx'
 import { SecretNote } from '../parts/secret-note.tsx'
 import { ErrorNote, Loaded } from '../parts/states.tsx'
@@ -15,11 +16,7 @@ import { webhookHref } from '../route.ts'
 const columns: Column<Webhook>[] = [
   {
     head: 'Address',
-    cell: ({ id, url }) => (
-      <a href={webhookHref(id)}>
-        <bdi>{url}</bdi>
-      </a>
-    ),
+    cell: ({ id, url }) => <NamedLink href={webhookHref(id)} name={url} />,
   },
   {
     head: 'State',

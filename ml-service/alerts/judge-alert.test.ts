@@ -1,15 +1,7 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { type AlertCursor, type AlertRule, judgeAlert, type ScoredWindow } from './judge-alert.ts'
+import { type AlertRule, judgeAlert, NEW_CURSOR, type ScoredWindow } from './judge-alert.ts'
 
-const NEW: AlertCursor = {
-  lastWindowEnd: Number.NEGATIVE_INFINITY,
-  aboveWindows: 0,
-  belowWindows: 0,
-  openEventId: undefined,
-  closedAt: undefined,
-  sequence: 0,
-}
 const RULE: AlertRule & { metricId: string } = {
   id: 'r',
   metricId: 'm',
@@ -81,7 +73,7 @@ it.each(CASES)('judgeAlert(): $name', ({ rule, scores, effects }) => {
 })
 
 function judgeAll(rule: typeof RULE, windows: ScoredWindow[]) {
-  let cursor = NEW
+  let cursor = NEW_CURSOR
   const seen = windows.map((window) => {
     const judged = judgeAlert(cursor, rule, window)
     cursor = judged.cursor
@@ -113,7 +105,7 @@ it.each<[string, Partial<AlertRule>, [amount: number, expected: number] | undefi
     state: 'ready',
     deviation: deviation && { amount, expected },
   }
-  expect(judgeAlert(NEW, { ...RULE, ...rule }, window).effect !== undefined).toBe(opens)
+  expect(judgeAlert(NEW_CURSOR, { ...RULE, ...rule }, window).effect !== undefined).toBe(opens)
 })
 
 it('a window that no longer deviates enough resolves like one below the threshold', () => {
@@ -128,7 +120,7 @@ it('a window that no longer deviates enough resolves like one below the threshol
 })
 
 it('judgeAlert() changes nothing on a window at or behind the cursor', () => {
-  const cursor = { ...NEW, lastWindowEnd: 5 }
+  const cursor = { ...NEW_CURSOR, lastWindowEnd: 5 }
   for (const windowEnd of [4, 5]) {
     const judged = judgeAlert(cursor, RULE, { windowEnd, score: 9, state: 'ready', deviation: DEVIATION })
     expect(judged).toEqual({ cursor, effect: undefined })
@@ -137,9 +129,9 @@ it('judgeAlert() changes nothing on a window at or behind the cursor', () => {
 
 it('judgeAlert() names the same event by the same id, whoever judges', () => {
   const window: ScoredWindow = { windowEnd: 1, score: 2, state: 'ready', deviation: DEVIATION }
-  const first = judgeAlert(NEW, RULE, window)
-  expect(judgeAlert(NEW, RULE, window)).toEqual(first)
-  const other = judgeAlert(NEW, { ...RULE, metricId: 'other' }, window)
+  const first = judgeAlert(NEW_CURSOR, RULE, window)
+  expect(judgeAlert(NEW_CURSOR, RULE, window)).toEqual(first)
+  const other = judgeAlert(NEW_CURSOR, { ...RULE, metricId: 'other' }, window)
   expect(other.effect?.eventId).not.toBe(first.effect?.eventId)
   const second = judgeAlert(first.cursor, RULE, { ...window, windowEnd: 2, score: 0 })
   expect(second.effect?.eventId).toBe(first.effect?.eventId)
@@ -199,7 +191,7 @@ it('any windows set off what the oracle finds, however often and however differe
   fc.assert(
     fc.property(someRule, someWindows, again, (rule, windows, rescorings) => {
       const wanted = oracle({ ...RULE, ...rule }, windows)
-      let cursor = NEW
+      let cursor = NEW_CURSOR
       const seen: [string, number][] = []
       const judge = (window: ScoredWindow) => {
         const { cursor: next, effect } = judgeAlert(cursor, { ...RULE, ...rule }, window)

@@ -26,6 +26,16 @@ export interface AlertCursor {
   sequence: number
 }
 
+/** Of a rule that has seen nothing of a metric yet. */
+export const NEW_CURSOR: AlertCursor = {
+  lastWindowEnd: Number.NEGATIVE_INFINITY,
+  aboveWindows: 0,
+  belowWindows: 0,
+  openEventId: undefined,
+  closedAt: undefined,
+  sequence: 0,
+}
+
 /** What the rule looks at. */
 export interface ScoredWindow {
   windowEnd: number

@@ -1,4 +1,4 @@
-import { type AlertCursor, type AlertRule, judgeAlert, type ScoredWindow } from '../alerts/judge-alert.ts'
+import { type AlertRule, judgeAlert, NEW_CURSOR, type ScoredWindow } from '../alerts/judge-alert.ts'
 import type { LabelledSpan } from './labelled-spans.ts'
 
 /** What a threshold would have done over a stretch of history. */
@@ -31,14 +31,7 @@ export class ThresholdCounter {
   readonly #spans: LabelledSpan[]
   readonly #found = new Set<LabelledSpan>()
   readonly #counts = { anomalousWindows: 0, alerts: 0, trueAlerts: 0 }
-  #cursor: AlertCursor = {
-    lastWindowEnd: Number.NEGATIVE_INFINITY,
-    aboveWindows: 0,
-    belowWindows: 0,
-    openEventId: undefined,
-    closedAt: undefined,
-    sequence: 0,
-  }
+  #cursor = NEW_CURSOR
   #countedTrue = false
 
   /** Spans ordered by time, without overlap. */

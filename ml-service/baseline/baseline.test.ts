@@ -1,7 +1,8 @@
-import { log, max, mean, min, sort, sqrt } from 'mathjs'
+import { log, max, mean, median, min, sort, sqrt } from 'mathjs'
 import { describe, expect, it } from 'vitest'
 import { featuresOfValues, type WindowFeatures } from '../../telemetry/window-features.ts'
 import { seededRandom, WINDOW } from '../testing/synthetic.ts'
+import { normal } from '../testing/telemetry.ts'
 import { decodeArtefact, encodeArtefact } from './artefact.ts'
 import { type Baseline, emptyBaseline, judge, stepBaseline, type Verdict } from './baseline.ts'
 import { MIN_WINDOWS, readyAt } from './judge-window.ts'
@@ -36,7 +37,8 @@ const nth = (values: number[], p: number) => sort(values, 'asc')[Math.floor(p * 
 
 /**
  * The level's score of the last of `values`, one window each, by plain arrays: the distance to the nearest value before, against
- * an exponential tail of the distances before, each times the root of how many values were known, and wider while young.
+ * an exponential tail of the distances before, each times the root of how many values were known, at least 0.75 times the noise, and
+ * wider while young.
  */
 function levelScore(values: number[]): number {
   const nearest = (i: number) => Number(min(values.slice(0, i).map((x) => Math.abs(x - values[i]!))))
@@ -50,8 +52,19 @@ function levelScore(values: number[]): number {
   const usual = base + excess * Number(log(length / distances.length / rarity))
   const before = values.slice(0, last)
   const margin = 0.01 * (nth(before, 0.99) - nth(before, 0.01))
+  const tail = (usual / Math.sqrt(last) + margin) / 0.7
   const days = (last - 1) / DAY
-  return (0.7 * nearest(last)) / (usual / Math.sqrt(last) + margin) / (1 + 0.6 / days)
+  const noise = noiseOf(values.slice(0, last - (last % HOUR))) // until the hour
+  return nearest(last) / Number(max(tail, 0.75 * noise)) / (1 + 0.6 / days)
+}
+
+/** The standard deviation of normal values by the median of their steps over one, two or three, of a day. */
+function noiseOf(values: number[]): number {
+  const ofLag = (lag: number) =>
+    Number(
+      median(values.flatMap((value, i) => (i < lag ? [] : [Math.abs(value - values[i - lag]!)])).slice(-DAY)),
+    )
+  return Number(min(ofLag(1), ofLag(2), ofLag(3))) / (Math.SQRT2 * 0.6745)
 }
 
 describe('stepBaseline()', () => {
@@ -78,13 +91,13 @@ describe('stepBaseline()', () => {
     )
     const { low, high } = judge(baseline, windowAt(400, 13)).expected!
     const scored = (value: number) => judge(baseline, windowAt(400, value)).score
-    expect([low > 8, low < 11, high > 16, high < 19]).toEqual([true, true, true, true])
+    expect([low > 7, low < 11, high > 16, high < 20]).toEqual([true, true, true, true])
     for (const inside of [low + 1e-3, 12, 14, high - 1e-3]) expect(scored(inside)).toBeLessThan(1)
     for (const outside of [low - 1e-3, high + 1e-3]) expect(scored(outside)).toBeGreaterThanOrEqual(1)
   })
 
   it('expects no value between two known ones that would be anomalous', () => {
-    const levels = [10, 10.5, 11.5, 12, 11, 4, 18]
+    const levels = [11, 11.2, 11.1, 11.3, 11, 4, 18]
     const baseline = emptyBaseline()
     walk(
       Array.from({ length: 3000 }, (_, i) => windowAt(i, levels[i % 7]!)),
@@ -92,9 +105,28 @@ describe('stepBaseline()', () => {
     )
     const scored = (value: number) => judge(baseline, windowAt(3000, value)).score
     const { low, high } = judge(baseline, windowAt(3000, 11)).expected! // whose turn it is
-    expect([low > 10.75, high < 11.25]).toEqual([true, true])
-    expect([scored(10.75), scored(11.25)].every((score) => score >= 1)).toBe(true)
+    expect([low > 8, high < 14]).toEqual([true, true])
+    expect([scored(8), scored(14)].every((score) => score >= 1)).toBe(true)
     for (let value = low + 1e-3; value < high; value += 0.02) expect(scored(value)).toBeLessThan(1)
+  })
+
+  it('expects what noise makes of the usual at this hour, and finds nothing in it', () => {
+    const random = seededRandom(17)
+    const wave = (i: number) => 50 + 10 * Math.sin((2 * Math.PI * i) / DAY)
+    const baseline = emptyBaseline()
+    for (let i = 0; i < 10 * DAY; i += 1) stepBaseline(baseline, windowAt(i, wave(i) + 0.5 * normal(random)))
+    for (let i = 10 * DAY; i < 11 * DAY; i += 1) {
+      const scored = (value: number) => judge(baseline, windowAt(i, value)).score
+      if (i % (3 * HOUR) === 0) {
+        const { low, high } = judge(baseline, windowAt(i, wave(i))).expected!
+        expect([low < wave(i) - 4 * 0.5, high > wave(i) + 4 * 0.5]).toEqual([true, true])
+        for (let value = low + 1e-3; value < high; value += 0.1)
+          expect(scored(value), `${i}: ${value}`).toBeLessThan(1)
+        // Not at once: about the same came within an hour of it on other days.
+        for (const outside of [low - 0.25, high + 0.25]) expect(scored(outside)).toBeGreaterThanOrEqual(1)
+      }
+      stepBaseline(baseline, windowAt(i, wave(i) + 0.5 * normal(random)))
+    }
   })
 
   it('sees a value in the gap between two ways of running, and expects one of them', () => {

@@ -2,6 +2,7 @@ import type { WindowFeatures } from '../../telemetry/window-features.ts'
 import { Calibration } from './calibration.ts'
 import { History } from './history.ts'
 import { type Judgement, judgeWindow, readyAt } from './judge-window.ts'
+import type { HourlyNoise } from './noise.ts'
 import { HISTORIES, type HistoryName, SMOOTHED, type ViewName, valuesOf } from './views.ts'
 
 /** 4 weeks of window medians; the within-window features are kept for one. */
@@ -40,6 +41,7 @@ export interface Baseline {
   held: number[]
   /** What was new in the windows of the last 12 hours, oldest first. */
   recent: { windowEnd: number; novelty: number }[]
+  hourly: HourlyNoise | undefined
 }
 
 export interface Verdict extends Judgement {
@@ -51,6 +53,7 @@ export interface Verdict extends Judgement {
 
 export const emptyBaseline = (): Baseline => ({
   ...{ windows: 0, readyAfter: undefined, learnedUntil: undefined, held: [], recent: [] },
+  hourly: undefined,
   histories: {
     level: new History(CAPACITIES.level),
     smooth: new History(CAPACITIES.smooth),

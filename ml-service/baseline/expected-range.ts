@@ -2,6 +2,7 @@ import type { WindowFeatures } from '../../telemetry/window-features.ts'
 import type { Baseline } from './baseline.ts'
 import type { History } from './history.ts'
 import type { LimitedReading } from './judge-window.ts'
+import type { Quiet } from './noise.ts'
 import { SMOOTHED, signedLog } from './views.ts'
 
 export interface Range {
@@ -35,23 +36,45 @@ function rangeOf(
   smooth: History,
   median: number,
 ): Range | undefined {
-  const { view, value, nearest, limit, usual } = reading
+  const { view, value, nearest, limit, usual, quiet } = reading
   switch (view) {
     case 'level':
-      return reach(level, nearest, (from, by) => from + by * limit)
+      return withQuiet(
+        reach(level, nearest, (from, by) => from + by * limit),
+        quiet,
+      )
     case 'log':
-      return reach(level, nearest, (from, by) => fromSignedLog(signedLog(from) + by * limit))
+      return withQuiet(
+        reach(level, nearest, (from, by) => fromSignedLog(signedLog(from) + by * limit)),
+        quiet,
+      )
     case 'smooth': {
       // The mean moves by a part of what the median moves.
       const parts = Math.min(SMOOTHED, level.size + 1)
-      const { low, high } = reach(smooth, nearest, (from, by) => from + by * limit)
+      const { low, high } = withQuiet(
+        reach(smooth, nearest, (from, by) => from + by * limit),
+        quiet,
+      )
       return { low: median + (low - value) * parts, high: median + (high - value) * parts }
     }
     case 'hour':
-      return usual && { low: usual.low - limit, high: usual.high + limit }
+      return usual && withQuiet({ low: usual.low - limit, high: usual.high + limit }, quiet)
     default:
       return undefined
   }
+}
+
+/** With what is only noise about the usual, where it joins on. */
+function withQuiet(range: Range, quiet: Quiet | undefined): Range {
+  if (quiet === undefined) return range
+  const { centres, by } = quiet
+  let { low, high } = range
+  for (const centre of centres) {
+    if (centre - by > range.high || centre + by < range.low) continue
+    low = Math.min(low, centre - by)
+    high = Math.max(high, centre + by)
+  }
+  return { low, high }
 }
 
 const fromSignedLog = (log: number) => Math.sign(log) * Math.expm1(Math.abs(log))

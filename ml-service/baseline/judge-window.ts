@@ -3,8 +3,9 @@ import type { WindowFeatures } from '../../telemetry/window-features.ts'
 import type { Baseline } from './baseline.ts'
 import { expectedRange } from './expected-range.ts'
 import { type History, rounded } from './history.ts'
+import { beyondNoise, leastLimit, noiseAt, type Quiet, quietAbout } from './noise.ts'
 import { reasonsOf } from './reasons-of.ts'
-import { newsOf } from './season.ts'
+import { newsOf, type Usual, usualAt } from './season.ts'
 import { endedRun, lessonOfRun } from './standstill.ts'
 import { type Reading, readingsOf, type ViewName } from './views.ts'
 
@@ -60,6 +61,8 @@ export interface Judgement {
 export interface LimitedReading extends Reading {
   limit: number
   score: number
+  /** Of a view of the level, where an hour is known: what is nothing but noise. */
+  quiet: Quiet | undefined
 }
 
 /** What `baseline` makes of the next window. Changes nothing. */
@@ -67,10 +70,10 @@ export function judgeWindow(baseline: Baseline, window: WindowFeatures): Judgeme
   const readings = readingsOf(baseline, window)
   const lessons = readings.flatMap((reading) => lessonOf(baseline, reading) ?? [])
   if (baseline.readyAfter === undefined) return learning(lessons)
-  const rarity = Math.min(1, cadenceOf(baseline.histories.level) / RARITY_MS)
+  const context = contextOf(baseline, window, readings)
   const limited = readings.flatMap((reading) => {
-    const limited = limitedReading(baseline, reading, rarity)
-    return limited ? [exceptReturns(baseline, limited, window.windowStart)] : []
+    const limited = limitedReading(baseline, reading, context)
+    return limited ? [exceptUsual(baseline, limited, window.windowStart)] : []
   })
   let score = 0
   let novelty = 0
@@ -123,14 +126,40 @@ function scaleOf({ histories }: Baseline, view: ViewName): number {
   return Math.sqrt(histories[view === 'log' ? 'level' : view].size)
 }
 
-function limitedReading(baseline: Baseline, reading: Reading, rarity: number): LimitedReading | undefined {
-  const calibration = baseline.calibrations[reading.view]
+/** What the limits of all views of a window depend on. */
+interface Context {
+  rarity: number
+  youth: number
+  noise: number
+  usual: Usual | undefined
+}
+
+function contextOf(baseline: Baseline, { windowStart }: WindowFeatures, readings: Reading[]): Context {
+  const { level } = baseline.histories
+  return {
+    rarity: Math.min(1, cadenceOf(level) / RARITY_MS),
+    youth: youthOf(level),
+    noise: noiseAt(baseline, windowStart),
+    usual: readings.find(({ usual }) => usual)?.usual,
+  }
+}
+
+function limitedReading(
+  baseline: Baseline,
+  reading: Reading,
+  { rarity, youth, noise, usual }: Context,
+): LimitedReading | undefined {
+  const { view, margin, distance } = reading
+  const calibration = baseline.calibrations[view]
   if (calibration.size < MIN_CALIBRATION) return undefined
   // Standstills are few and no two alike: there is no tail to fit.
-  const largest = reading.view === 'still' ? calibration.largest : calibration.limit(rarity)!
-  const usual = largest / scaleOf(baseline, reading.view) + reading.margin
-  const limit = (usual * youthOf(baseline.histories.level)) / weightOf(baseline, reading, usual)
-  return { ...reading, limit, score: Math.min(MAX_SCORE, reading.distance / limit) }
+  const largest = view === 'still' ? calibration.largest : calibration.limit(rarity)!
+  const known = largest / scaleOf(baseline, view) + margin
+  const limit =
+    youth *
+    Math.max(leastLimit(view, noise, baseline.histories.level), known / weightOf(baseline, reading, known))
+  const score = Math.min(MAX_SCORE, distance / limit)
+  return { ...reading, limit, score, quiet: usual && quietAbout(view, usual.centres, noise) }
 }
 
 /** A few days understate what a metric comes to: how much wider its limits are for now. */
@@ -154,19 +183,27 @@ function weightOf(
   return Math.max(weight, Math.min(proved, (FORETOLD * body) / usual))
 }
 
-/** What comes back at its hour is anomalous only as far as it is news. */
-function exceptReturns(
-  { histories }: Baseline,
-  reading: LimitedReading,
-  windowStart: number,
-): LimitedReading {
+/** What comes back at its hour is anomalous only as far as it is news, and not while it is no more than noise about it. */
+function exceptUsual({ histories }: Baseline, reading: LimitedReading, windowStart: number): LimitedReading {
   const { view, value, distance, novelty, limit } = reading
   const excess = Math.max(distance, novelty) / limit
   if (excess < 1 || view === 'still') return reading
   const news = newsOf(histories[view === 'log' || view === 'hour' ? 'level' : view], value, windowStart)
-  if (news >= excess) return reading
-  const raised = (limit * excess) / Math.max(news, LEAST_NEWS)
+  const most = Math.min(news, beyondUsual(histories, reading, windowStart))
+  if (most >= excess) return reading
+  const raised = (limit * excess) / Math.max(most, LEAST_NEWS)
   return { ...reading, limit: raised, score: distance / raised }
+}
+
+function beyondUsual(
+  { smooth }: Baseline['histories'],
+  { view, value, quiet }: LimitedReading,
+  windowStart: number,
+): number {
+  if (quiet === undefined) return Number.POSITIVE_INFINITY
+  // A mean over a step, as from a Sunday to a Monday, is at no level, but comes at its hour.
+  const means = view === 'smooth' ? (usualAt(smooth, windowStart)?.centres ?? []) : []
+  return beyondNoise(value, { ...quiet, centres: [...quiet.centres, ...means] })
 }
 
 /** A standstill teaches how long it was when it has ended; undefined while it lasts. */

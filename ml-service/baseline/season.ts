@@ -24,23 +24,29 @@ const NEWS_WEIGHT = 3
 const scratch = new Float32Array(SEASON_DAYS * 5)
 const returning = new Float32Array((2 * RETURN_SLACK_MS) / 300_000 + 1)
 
+/** What is usual at a time of day: one or more levels, and what they lie between. */
+export interface Usual {
+  centres: number[]
+  low: number
+  high: number
+}
+
 /**
- * What is usual at this time of day: between the medians of an hour before, of now and of an hour after on the last
- * seven days, so that a clock that is put on or back by an hour is no anomaly, and what the same weekdays had. Undefined
- * before there are enough days.
+ * What is usual at this time of day: the medians of the last seven days, and what the same weekdays had. Also those of an
+ * hour before and an hour after, so that a clock that is put on or back by an hour is no anomaly. Undefined before there
+ * are enough days.
  */
-export function usualAt(level: History, windowStart: number): { low: number; high: number } | undefined {
+export function usualAt(level: History, windowStart: number): Usual | undefined {
   if (windowStart - level.startAt(0)! < MIN_SEASON_DAYS * DAY_MS) return undefined
-  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
-  const include = (centre: number | undefined) => {
-    if (centre === undefined) return
-    low = Math.min(low, centre)
-    high = Math.max(high, centre)
+  const centres: number[] = []
+  const include = (centre: number | undefined) => centre !== undefined && centres.push(centre)
+  for (let hour = -1; hour <= 1; hour += 1) {
+    const time = windowStart + hour * HOUR_MS
+    include(sameHourCentre(level, time))
+    for (const days of WEEKS) include(medianAbout(level, time - days * DAY_MS))
   }
-  for (let hour = -1; hour <= 1; hour += 1) include(sameHourCentre(level, windowStart + hour * HOUR_MS))
-  if (low > high) return undefined
-  for (const days of WEEKS) include(medianAbout(level, windowStart - days * DAY_MS))
-  return { low, high }
+  if (centres.length === 0) return undefined
+  return { centres, low: Math.min(...centres), high: Math.max(...centres) }
 }
 
 /** Median of the windows at the same time of day on the last 7 days; undefined without enough of them. */
@@ -60,16 +66,24 @@ function medianAbout(history: History, time: number): number | undefined {
 
 /**
  * How much of an event is news, where about the same has come at about this time before, as a nightly job's load does:
- * the part of its height above what is usual at the hour that was not reached then, against the part that was. 1 or more is
- * an anomaly; infinite where nothing like it has come often enough.
+ * the part of its height that was not reached then, against the part that was. 1 or more is an anomaly; infinite where
+ * nothing like it has come often enough.
  */
 export function newsOf(history: History, value: number, windowStart: number): number {
-  const usual = sameHourCentre(history, windowStart)
-  if (usual === undefined) return Number.POSITIVE_INFINITY
   const missed = RETURN_DAYS.map((days) => nearestAbout(history, value, windowStart - days * DAY_MS))
   const fresh = missed.sort((a, b) => a - b)[MIN_RETURNS - 1]!
-  const known = Math.abs(value - usual) - fresh
+  const known = heightOf(history, value, windowStart) - fresh
   return known > 0 ? (NEWS_WEIGHT * fresh) / known : Number.POSITIVE_INFINITY
+}
+
+/** Over what is usual now, an hour before or an hour after: in its mean, a job is usual at its own hour. */
+function heightOf(history: History, value: number, windowStart: number): number {
+  let height = 0
+  for (let hour = -1; hour <= 1; hour += 1) {
+    const usual = sameHourCentre(history, windowStart + hour * HOUR_MS)
+    if (usual !== undefined) height = Math.max(height, Math.abs(value - usual))
+  }
+  return height
 }
 
 /** Distance from `value` to the nearest that came about `time`; infinite where none did. */

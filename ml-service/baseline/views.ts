@@ -1,7 +1,7 @@
 import type { WindowFeatures } from '../../telemetry/window-features.ts'
 import type { Baseline } from './baseline.ts'
 import { type History, rounded } from './history.ts'
-import { usualAt } from './season.ts'
+import { type Usual, usualAt } from './season.ts'
 import { runOf, STILL_MARGIN } from './standstill.ts'
 
 /** How a metric is looked at. The first five look at the windows' medians, the others into the windows. */
@@ -33,6 +33,12 @@ const SPREAD_MARGIN = 0.01
 /** Within-window features are compared as logarithms; a change by a fifth is never unusual. */
 const RATIO_MARGIN = Math.log(1.2)
 
+/**
+ * The chance that n normal values scatter by less than a small part of the usual falls by its n - 1st power: the logarithm of a
+ * new least is ahead of the last by 1 / (n - 1) on average. This many times that is a matter of chance.
+ */
+const CHANCE = 2
+
 /** A window that stands still is as far from others as one of a thousandth of their spread. */
 const MAX_RATIO = Math.log(1000)
 
@@ -53,8 +59,8 @@ export interface Reading {
   /** What is added to the largest usual distance; positive. */
   margin: number
   weight: number
-  /** Of the hour view: what is usual at this time of day. */
-  usual?: { low: number; high: number }
+  /** Of the hour view. */
+  usual?: Usual
 }
 
 /** The values a window adds to the histories. */
@@ -107,7 +113,7 @@ export function readingsOf(baseline: Baseline, window: WindowFeatures): Reading[
     for (const view of ['std', 'range', 'count'] as const) {
       const value = values[view]
       const reading = value === undefined ? undefined : noveltyOf(view, histories[view], value)
-      if (reading) readings.push(asRatio(reading))
+      if (reading) readings.push(asRatio(reading, window.count))
     }
   }
   return readings
@@ -173,11 +179,14 @@ function stillReading({ value }: Reading, level: History): Reading {
   }
 }
 
-function asRatio(reading: Reading): Reading {
+/** The scatter of a few values is small by chance now and then, the sooner the fewer: it must be smaller by so much more. */
+function asRatio(reading: Reading, count: number): Reading {
+  const { view, value, nearest, distance, novelty, margin } = reading
+  const byChance = view !== 'count' && value < nearest ? CHANCE / (count - 1) : 0
   return {
     ...reading,
-    distance: Math.min(MAX_RATIO, reading.distance),
-    novelty: Math.min(MAX_RATIO, reading.novelty),
-    margin: reading.margin + RATIO_MARGIN,
+    distance: Math.min(MAX_RATIO, distance),
+    novelty: Math.min(MAX_RATIO, novelty),
+    margin: margin + RATIO_MARGIN + byChance,
   }
 }

@@ -1,11 +1,9 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import pg from 'pg'
 import { Webhook } from 'standardwebhooks'
-import { afterAll, afterEach, beforeAll, expect, inject, it } from 'vitest'
-import { migrate } from '../../migrations/migrate.ts'
-import { scratchDatabase } from '../../migrations/scratch-database.ts'
+import { afterEach, expect, it } from 'vitest'
+import { ownDatabase } from '../testing/own-database.ts'
 import { startCli } from '../testing/run-cli.ts'
 import { addEndpoint, addRule, SECRET_KEY } from '../testing/seed-alerting.ts'
 import { seedTenant } from '../testing/seed-tenant.ts'
@@ -13,20 +11,10 @@ import { steadyPoints, WINDOW } from '../testing/synthetic.ts'
 import { startReceiver } from '../testing/webhook-receiver.ts'
 
 // The service works on everything that is due, so it has a database of its own.
-let scratch: Awaited<ReturnType<typeof scratchDatabase>>
-let pool: pg.Pool
+const { pool, url } = ownDatabase()
 const children: ChildProcess[] = []
-beforeAll(async () => {
-  scratch = await scratchDatabase(inject('databaseUrl'))
-  await migrate(scratch.url)
-  pool = new pg.Pool({ connectionString: scratch.url, max: 4 })
-})
 afterEach(() => {
   for (const child of children.splice(0)) child.kill('SIGKILL')
-})
-afterAll(async () => {
-  await pool.end()
-  await scratch.drop()
 })
 
 /** Starts the service on a free port; `line` waits for the line of an event and returns it. */
@@ -58,15 +46,15 @@ it('scores what becomes due, delivers its alert signed, tells how it is, and end
     response.writeHead(204).end()
     arrived()
   })
-  const tenant = await seedTenant(pool)
+  const tenant = await seedTenant(pool())
   const service = startService({
-    DATABASE_URL: scratch.url,
+    DATABASE_URL: url(),
     MODEL_DIR: tenant.modelDir,
     WEBHOOK_ALLOW_PRIVATE: '1',
   })
   const { port } = await service.line('serving')
-  await addRule(pool, tenant.tenantId)
-  const { secret } = await addEndpoint(pool, tenant.tenantId, receiver.url)
+  await addRule(pool(), tenant.tenantId)
+  const { secret } = await addEndpoint(pool(), tenant.tenantId, receiver.url)
   const series = await tenant.series('pump', 'temperature')
   const start = Math.floor(Date.now() / WINDOW) * WINDOW - 200 * WINDOW
   await tenant.write(series, steadyPoints(start, 200, { change: (i, value) => (i === 199 ? 500 : value) }))
@@ -101,7 +89,7 @@ it('scores what becomes due, delivers its alert signed, tells how it is, and end
 })
 
 it('keeps running while Postgres is away, and says so once', async () => {
-  const tenant = await seedTenant(pool)
+  const tenant = await seedTenant(pool())
   const service = startService({
     DATABASE_URL: 'postgresql://nobody@127.0.0.1:1/none',
     MODEL_DIR: tenant.modelDir,

@@ -1,13 +1,12 @@
 import fc from 'fast-check'
-import { mad, max, mean, median, min, std } from 'mathjs'
 import { expect, it } from 'vitest'
 import { openDuckFeatures } from '../../bench/score/duck-features.ts'
-import { featuresOfParts, featuresOfValues, type WindowFeatures } from '../../telemetry/window-features.ts'
+import { featuresOfParts, featuresOfValues } from '../../telemetry/window-features.ts'
+import { expectClose, mathjsWindow } from '../testing/mathjs-window.ts'
 import { partsOf } from '../testing/seed-tenant.ts'
 import { WINDOW } from '../testing/synthetic.ts'
 
 const START = Date.UTC(2026, 0, 1)
-const KEYS = ['mean', 'std', 'median', 'mad', 'min', 'max'] as const
 
 /** Windows of up to forty values on an offset, where a few are equal and a few far away. */
 const windows = fc
@@ -36,21 +35,6 @@ async function duckWindows(all: number[][]) {
   const computed = await duck.windows()
   duck.close()
   return computed
-}
-
-const mathjsWindow = (values: number[]) => ({
-  mean: Number(mean(values)),
-  std: values.length > 1 ? Number(std(...values)) : 0,
-  median: Number(median(values)),
-  mad: Number(mad(values)),
-  min: Number(min(values)),
-  max: Number(max(values)),
-})
-
-/** To 1e-9 of the values' size: the deviations of values on a large offset cannot be had more exactly. */
-function expectClose(actual: WindowFeatures, expected: Record<(typeof KEYS)[number], number>) {
-  const scale = Math.max(1, Math.abs(expected.mean))
-  for (const key of KEYS) expect(Math.abs(actual[key] - expected[key]) / scale).toBeLessThan(1e-9)
 }
 
 it('computes the same features from values and from parts as mathjs and DuckDB', async () => {

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
-import { mad, max, mean, median, min, std } from 'mathjs'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
 import type { WindowFeatures } from '../../telemetry/window-features.ts'
+import { expectClose, mathjsWindow } from '../testing/mathjs-window.ts'
 import { type Point, seedTenant } from '../testing/seed-tenant.ts'
 import { WINDOW } from '../testing/synthetic.ts'
 import { windowsOfAggregates, windowsOfBoth, windowsOfDatapoints } from './read-windows.ts'
@@ -58,26 +58,15 @@ it('computes the same features from aggregates, in one part or several, as from 
       expect(fromParts.map(orderStatistics)).toEqual(fromPoints.map(orderStatistics))
       fromParts.forEach((window, i) => {
         expectClose(window, fromPoints[i]!)
-        expectClose(window, oracle(all, window.windowStart))
+        expectClose(window, mathjsWindow(valuesOf(all, window.windowStart)))
       })
     }),
     { numRuns: 25 },
   )
 })
 
-function oracle(all: Point[], windowStart: number) {
-  const values = all
-    .filter(([ts]) => ts >= windowStart && ts < windowStart + WINDOW)
-    .map(([, value]) => value)
-  return {
-    mean: Number(mean(values)),
-    std: values.length > 1 ? Number(std(...values)) : 0,
-    median: Number(median(values)),
-    mad: Number(mad(values)),
-    min: Number(min(values)),
-    max: Number(max(values)),
-  }
-}
+const valuesOf = (all: Point[], windowStart: number) =>
+  all.filter(([ts]) => ts >= windowStart && ts < windowStart + WINDOW).map(([, value]) => value)
 
 const orderStatistics = ({
   windowStart,
@@ -91,14 +80,6 @@ const orderStatistics = ({
 }: WindowFeatures) => ({
   ...{ windowStart, windowEnd, count, median, mad, min, max, range },
 })
-
-/** Moments to 1e-9 of the values' size; the deviations of values on a large offset cannot be had more exactly. */
-function expectClose(actual: WindowFeatures, expected: ReturnType<typeof oracle>) {
-  const scale = Math.max(1, Math.abs(expected.mean))
-  for (const key of ['mean', 'std', 'median', 'mad', 'min', 'max'] as const) {
-    expect(Math.abs(actual[key] - expected[key]) / scale).toBeLessThan(1e-9)
-  }
-}
 
 it('reads windows across page borders once each, also one with very many parts', async () => {
   const { tenant, series } = await seeded()

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
-import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
 import type { ManifestEntry } from '../../telemetry/manifest.ts'
+import { S3_CREDENTIALS as credentials, startLocalS3 } from '../testing/local-s3.ts'
 import { readBatch } from './read-batch.ts'
 import { type Archive, openArchive } from './s3-archive.ts'
 
@@ -10,34 +10,18 @@ import { type Archive, openArchive } from './s3-archive.ts'
 
 const TENANT = '0f8fad5b-d9cb-469f-a165-70867728950e'
 const RECEIVED_AT = Date.UTC(2026, 0, 1)
-const credentials = { accessKeyId: 'a'.repeat(32), secretAccessKey: 'b'.repeat(64) }
 
-let miniflare: Miniflare
-let bucket: Awaited<ReturnType<Miniflare['getR2Bucket']>>
+let s3: Awaited<ReturnType<typeof startLocalS3>>
 let archive: Archive
 
 beforeAll(async () => {
-  miniflare = new Miniflare(
-    convertV4MiniflareOptions({
-      ...{
-        name: 'archive',
-        modules: true,
-        script: 'export default {}',
-        host: '127.0.0.1',
-        port: 0,
-        cf: false,
-      },
-      compatibilityDate: '2026-01-01',
-      r2Buckets: { ARCHIVE: { id: 'archive', s3Credentials: credentials } },
-    }),
-  )
-  const endpoint = new URL('/cdn-cgi/local/r2/s3', await miniflare.ready).href
-  bucket = await miniflare.getR2Bucket('ARCHIVE')
+  s3 = await startLocalS3('archive')
+  const { endpoint } = s3
   archive = openArchive({ bucket: 'archive', prefix: 'own/', endpoint, credentials, pageKeys: 2 })
 })
 afterAll(async () => {
   archive.close()
-  await miniflare.dispose()
+  await s3.stop()
 })
 
 async function listed(prefix: string): Promise<string[]> {
@@ -51,14 +35,14 @@ const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 describe('an archive', () => {
   it('lists every key below a prefix in order, page after page', async () => {
     const keys = ['1', '10', '2:b', '3.c', '4/d', '5', '6'].map((key) => `many/${key}`)
-    for (const key of [...keys.toReversed(), 'manx']) await bucket.put(`own/${key}`, '')
+    for (const key of [...keys.toReversed(), 'manx']) await s3.bucket.put(`own/${key}`, '')
     expect(await listed('many/')).toEqual(keys)
     expect(await listed('none/')).toEqual([])
     expect(await archive.read('many/5', 1)).toMatchObject({ bytes: Buffer.alloc(0) })
   })
 
   it('reads an object with its metadata, and tells one that is missing or too large', async () => {
-    await bucket.put('own/one', '12345', { customMetadata: { format: 'json' } })
+    await s3.bucket.put('own/one', '12345', { customMetadata: { format: 'json' } })
     expect(await archive.read('one', 5)).toMatchObject({
       ...{ bytes: Buffer.from('12345'), metadata: { format: 'json' }, contentEncoding: undefined },
     })
@@ -107,7 +91,7 @@ describe('readBatch', () => {
   const read = (change: Partial<ManifestEntry> = {}) =>
     readBatch(archive, { tenantId: TENANT, shard: 3 }, { ...entry, ...change })
   const put = (batchId: string, body: string | Uint8Array, contentEncoding?: string) =>
-    bucket.put(`own/raw/${TENANT}/${batchId}`, body, {
+    s3.bucket.put(`own/raw/${TENANT}/${batchId}`, body, {
       ...{ customMetadata: { sha256: 'x', home_shard: '3', received_at: '', format: 'json' } },
       httpMetadata: contentEncoding === undefined ? {} : { contentEncoding },
     })

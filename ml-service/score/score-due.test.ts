@@ -3,10 +3,8 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import pg from 'pg'
-import { afterAll, beforeAll, beforeEach, expect, inject, it } from 'vitest'
-import { migrate } from '../../migrations/migrate.ts'
-import { scratchDatabase } from '../../migrations/scratch-database.ts'
+import { beforeEach, expect, it } from 'vitest'
+import { ownDatabase } from '../testing/own-database.ts'
 import { runCli, startCli } from '../testing/run-cli.ts'
 import { addEndpoint, addRule } from '../testing/seed-alerting.ts'
 import { type SeededTenant, seedTenant } from '../testing/seed-tenant.ts'
@@ -19,26 +17,16 @@ const SPIKES = [200, 300]
 const START = Math.floor(Date.now() / WINDOW) * WINDOW - WINDOWS * WINDOW
 
 // `score --all` works on everything that is due, so these tests have a database of their own.
-let scratch: Awaited<ReturnType<typeof scratchDatabase>>
-let pool: pg.Pool
-beforeAll(async () => {
-  scratch = await scratchDatabase(inject('databaseUrl'))
-  await migrate(scratch.url)
-  pool = new pg.Pool({ connectionString: scratch.url, max: 4 })
-})
-afterAll(async () => {
-  await pool.end()
-  await scratch.drop()
-})
-beforeEach(() => pool.query('delete from tenants'))
+const { pool, url } = ownDatabase()
+beforeEach(() => pool().query('delete from tenants'))
 
-const environment = (tenant: SeededTenant) => ({ DATABASE_URL: scratch.url, MODEL_DIR: tenant.modelDir })
+const environment = (tenant: SeededTenant) => ({ DATABASE_URL: url(), MODEL_DIR: tenant.modelDir })
 
 /** A tenant whose metrics each have two spikes within the last day, a rule on all and one endpoint. */
 async function seeded(metrics: number) {
-  const tenant = await seedTenant(pool)
-  await addRule(pool, tenant.tenantId)
-  await addEndpoint(pool, tenant.tenantId, 'https://receiver.example/')
+  const tenant = await seedTenant(pool())
+  await addRule(pool(), tenant.tenantId)
+  await addEndpoint(pool(), tenant.tenantId, 'https://receiver.example/')
   const change = (i: number, value: number) => (SPIKES.includes(i) ? value + 50 : value)
   const seeds = Array.from({ length: metrics }, (_, i) => i).values()
   const seed = async () => {
@@ -53,7 +41,7 @@ async function seeded(metrics: number) {
 
 /** What the scores say, by metric, whatever run wrote them. */
 async function scoresByName(tenantId: string) {
-  const { rows } = await pool.query(
+  const { rows } = await pool().query(
     `select m.name, s.window_end, s.score, s.onset_score, s.state, s.reasons, s.expected_low, s.expected_high, s.deviation
      from anomaly_scores s join metrics m on m.tenant_id = s.tenant_id and m.id = s.metric_id
      where s.tenant_id = $1 order by 1, 2`,
@@ -63,7 +51,7 @@ async function scoresByName(tenantId: string) {
 }
 
 async function outcome(tenantId: string) {
-  const count = async (sql: string) => Number((await pool.query(sql, [tenantId])).rows[0].n)
+  const count = async (sql: string) => Number((await pool().query(sql, [tenantId])).rows[0].n)
   return {
     due: await count('select count(*) n from due_metrics where tenant_id = $1'),
     scores: await count('select count(*) n from anomaly_scores where tenant_id = $1'),
@@ -89,14 +77,14 @@ async function untilScored(tenantId: string, atLeast: number): Promise<void> {
 async function untilBlocked(): Promise<void> {
   const blocked = `select 1 from pg_stat_activity where application_name = 'edgepulse-ml'
     and datname = current_database() and wait_event_type = 'Lock' and query like '%insert into usage_daily%'`
-  while ((await pool.query(blocked)).rowCount === 0);
+  while ((await pool().query(blocked)).rowCount === 0);
 }
 
 /** Locks what every scoring transaction of the tenant wants last; returns what lets it go. */
 async function holdCounter(tenantId: string): Promise<() => Promise<void>> {
   const day = new Date().toISOString().slice(0, 10)
-  await pool.query('insert into usage_daily (tenant_id, day, shard) values ($1, $2, 0)', [tenantId, day])
-  const holder = await pool.connect()
+  await pool().query('insert into usage_daily (tenant_id, day, shard) values ($1, $2, 0)', [tenantId, day])
+  const holder = await pool().connect()
   await holder.query('begin')
   await holder.query('select 1 from usage_daily where tenant_id = $1 for update', [tenantId])
   return async () => {
@@ -115,7 +103,7 @@ it('drains everything that is due and leaves a model for each metric with enough
   const { code, stdout } = await runCli(['score', '--all'], environment(tenant))
   expect([code, stdout]).toEqual([0, expect.stringMatching(/^3 metrics: 1200 windows scored/)])
   expect(await outcome(tenant.tenantId)).toEqual(whole(3))
-  const { rows } = await pool.query('select distinct metric_id from models where tenant_id = $1', [
+  const { rows } = await pool().query('select distinct metric_id from models where tenant_id = $1', [
     tenant.tenantId,
   ])
   expect(rows).toHaveLength(3)
@@ -137,7 +125,7 @@ it('writes nothing of a chunk whose process is killed before the commit, and giv
 
 it('takes a chunk away from a holder that is never heard of again, within a minute', async () => {
   const tenant = await seeded(1)
-  const holder = await pool.connect()
+  const holder = await pool().connect()
   let ended: Error | undefined
   holder.on('error', (error) => {
     ended = error
@@ -185,14 +173,14 @@ it('finishes the chunks at hand when it is told to stop, and exits 0', async () 
 
 it('waits for a metric that another process holds', async () => {
   const tenant = await seeded(1)
-  const holder = await pool.connect()
+  const holder = await pool().connect()
   await holder.query('begin')
   await holder.query('select 1 from due_metrics for update')
   const child: ChildProcess = startCli(['score', '--all'], environment(tenant))
   const ended = once(child, 'close')
   const asked = new Set<string>()
   while (asked.size < 10) {
-    const { rows } = await pool.query(
+    const { rows } = await pool().query(
       `select query_start::text as at from pg_stat_activity where application_name = 'edgepulse-ml'
        and datname = current_database()`,
     )
@@ -207,12 +195,12 @@ it('waits for a metric that another process holds', async () => {
 
 it('goes on after a metric that fails, says so in the log and by exit code 1, and keeps it due', async () => {
   const tenant = await seeded(3)
-  const { rows } = await pool.query(
+  const { rows } = await pool().query(
     `update window_aggregates set shard = 1, sketch = '\\x00' where tenant_id = $1 and metric_id = (
        select id from metrics where tenant_id = $1 and name = 'm1') returning metric_id`,
     [tenant.tenantId],
   )
-  await pool.query(
+  await pool().query(
     `insert into window_aggregates select tenant_id, metric_id, window_start, 0, part, count, mean, m2, min, max,
        median, mad, first_ts, last_ts, sketch from window_aggregates where metric_id = $1 limit 1`,
     [rows[0].metric_id],
@@ -236,14 +224,14 @@ it('goes on after a metric that fails, says so in the log and by exit code 1, an
 
 it('blames no metric for a database that was not migrated, and fails once', async () => {
   const tenant = await seeded(3)
-  await pool.query('alter table anomaly_scores rename column reasons to why')
+  await pool().query('alter table anomaly_scores rename column reasons to why')
   try {
     const { code, stderr } = await runCli(['score', '--all'], environment(tenant))
     const [only, ...others] = stderr.trim().split('\n')
     expect([code, others]).toEqual([1, []])
     expect(JSON.parse(only!)).toMatchObject({ level: 'error', error: expect.stringContaining('reasons') })
   } finally {
-    await pool.query('alter table anomaly_scores rename column why to reasons')
+    await pool().query('alter table anomaly_scores rename column why to reasons')
   }
 })
 
@@ -251,7 +239,7 @@ it('blames no metric for a database that was not migrated, and fails once', asyn
 async function withArtefact(change: (file: string) => { text: string } | undefined) {
   const tenant = await seeded(3)
   await runCli(['score', '--all'], environment(tenant))
-  const { rows } = await pool.query(
+  const { rows } = await pool().query(
     `select m.id, m.path, m.metric_id from models m join metrics s on s.tenant_id = m.tenant_id and s.id = m.metric_id
      where m.tenant_id = $1 and s.name = 'm0' order by trained_until desc limit 1`,
     [tenant.tenantId],
@@ -262,9 +250,9 @@ async function withArtefact(change: (file: string) => { text: string } | undefin
   if (written !== undefined) {
     writeFileSync(file, written.text)
     const sha256 = createHash('sha256').update(written.text).digest('hex')
-    await pool.query('update models set sha256 = $2 where id = $1', [id, sha256])
+    await pool().query('update models set sha256 = $2 where id = $1', [id, sha256])
   }
-  await pool.query('insert into due_metrics (tenant_id, metric_id) select tenant_id, id from metrics')
+  await pool().query('insert into due_metrics (tenant_id, metric_id) select tenant_id, id from metrics')
   const { code, stdout, stderr } = await runCli(['score', '--all'], environment(tenant))
   const lines = stderr.trim().split('\n')
   const errors = lines.map((line) => JSON.parse(line)).filter(({ level }) => level === 'error')

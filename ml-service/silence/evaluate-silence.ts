@@ -42,18 +42,29 @@ export async function evaluateSilence(db: Database, tenantId: string, now: numbe
   const said = await selectSaid(db, tenantId)
   const byRule = Map.groupBy(await selectWatched(db, tenantId), ({ ruleId }) => ruleId)
   for (const rule of rules) {
-    const judged = (byRule.get(rule.id) ?? []).map((watched): Judged => {
-      return { watched, ...judgeSilence(rule, watched.views, watched.cursor) }
-    })
-    tally.recovered += await tellRecovered(db, tenantId, rule, judged, now)
-    for (const group of groupsOf(rule, judged, now)) {
-      await tellSilent(db, tenantId, rule, group, now)
-      tally.silent += group.length
+    let watched = byRule.get(rule.id) ?? []
+    while (watched.length > 0) {
+      const judged = watched.map((each): Judged => {
+        return { watched: each, ...judgeSilence(rule, each.views, each.cursor) }
+      })
+      tally.recovered += await tellRecovered(db, tenantId, rule, judged, now)
+      for (const group of groupsOf(rule, judged, now)) {
+        await tellSilent(db, tenantId, rule, group, now)
+        tally.silent += group.length
+      }
+      await passOver(db, tenantId, rule.id, judged)
+      watched = judged.flatMap(afterwards)
     }
-    await passOver(db, tenantId, rule.id, judged)
   }
   await markJudged(db, tenantId, said)
   return tally
+}
+
+/** What a silence leaves to look at that is over, or old news: there may be another one after it. */
+function afterwards({ watched, silence, oldNews }: Judged): Watched[] {
+  const done = silence?.until === undefined ? oldNews : silence
+  if (done === undefined) return []
+  return [{ ...watched, openEventId: null, cursor: { lastSeenAt: done.lastSeenAt, open: false } }]
 }
 
 /** What is old news is not looked at again and again. */

@@ -1,6 +1,6 @@
 import { arrayText } from '../../telemetry/batch-statements.ts'
 import type { Database } from '../database.ts'
-import type { ShardView, SilenceCursor, SilenceRule } from './judge-silence.ts'
+import { LONGEST_SILENCE_MS, type ShardView, type SilenceCursor, type SilenceRule } from './judge-silence.ts'
 
 const MS = (instant: string) => `(extract(epoch from ${instant}) * 1000)::float8`
 
@@ -56,10 +56,17 @@ export async function selectWatched(db: Database, tenantId: string): Promise<Wat
          on p.tenant_id = s.tenant_id and p.shard = s.shard and p.change > s.judged
        where s.tenant_id = $1
        union
-       select p.device_id from device_presence p where p.tenant_id = $1 and p.silent_since is not null
+       select p.device_id from device_presence p join shard_presence s on s.tenant_id = p.tenant_id and s.shard = p.shard
+       where p.tenant_id = $1 and p.silent_since is not null
          and exists (select from alert_rules r where r.tenant_id = $1 and r.kind = 'silence' and r.enabled
            and (r.device_id is null or r.device_id = p.device_id) and not exists (select from silence_cursors c where c.tenant_id = $1 and c.rule_id = r.id
              and c.device_id = p.device_id and c.last_seen_at >= p.silent_since))
+         -- It went to a shard that hears it now. What it missed before that is judged as soon as the word of this one goes
+         -- so far, which a look has had a day to see; a shard that it left longer ago has no say in it.
+         and not exists (select from device_presence heard where heard.tenant_id = $1 and heard.device_id = p.device_id
+           and heard.silent_since is null and (heard.cadence_ms is not null or heard.gap_from is not null)
+           and (heard.gap_until is null or heard.gap_until < s.as_of - interval '1 day'
+             or heard.gap_from > p.silent_since + $2::float8 * interval '1 millisecond'))
        union
        select c.device_id from silence_cursors c join device_presence p
          on p.tenant_id = c.tenant_id and p.device_id = c.device_id
@@ -82,7 +89,7 @@ export async function selectWatched(db: Database, tenantId: string): Promise<Wat
        -- What is open for another device than the rule watches now is still to end.
        and (r.device_id is null or r.device_id = d.id or c.open_event_id is not null)
      order by r.id, d.external_id`,
-    [tenantId],
+    [tenantId, LONGEST_SILENCE_MS],
   )
   return rows.map(({ lastSeenAt, views, ...watched }) => ({
     ...watched,

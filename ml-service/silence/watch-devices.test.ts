@@ -203,6 +203,40 @@ describe('a device', () => {
     expect(await judge(30)).toMatchObject({ silent: 1 })
   })
 
+  it('that went to another shard is looked at no more until it falls silent there', async () => {
+    const tenant = await watched()
+    await tenant.say({ d: { silentSince: at(-1502) } }, 20, 0)
+    await tenant.say({ d: { gap: [at(-1501), at(-1500)] } }, 20, 1)
+    await judge(20)
+    expect(await selectWatched(pool(), tenant.tenantId)).toEqual([])
+    await tenant.say({ d: { silentSince: at(18) } }, 30, 1)
+    expect(await judge(30)).toMatchObject({ silent: 1 })
+    expect(await selectWatched(pool(), tenant.tenantId)).toEqual([])
+  })
+
+  it('that went to another shard, and was silent there while the first was away, is told of when that is back', async () => {
+    const tenant = await watched()
+    await tenant.say({ d: { silentSince: at(0) } }, 3, 0)
+    await tenant.say({ d: { gap: [at(1), at(12)] } }, 13, 1)
+    expect(await judge(13)).toMatchObject({ silent: 0 })
+    await tenant.say({}, 14, 0)
+    expect(await judge(14)).toMatchObject({ silent: 1 })
+    expect(await judge(15)).toMatchObject({ silent: 0 })
+  })
+
+  it('that was silent twice before anybody judged it is told of twice', async () => {
+    const tenant = await watched()
+    await tenant.say({ d: { gap: [at(0), at(10)], silentSince: at(11) } }, 31, 0)
+    await tenant.say({ d: { gap: [at(0), at(30)] } }, 31, 1)
+    expect(await judge(31)).toMatchObject({ silent: 2 })
+    expect(await judge(32)).toMatchObject({ silent: 0 })
+    const events = await eventsOf(tenant.tenantId)
+    expect(events.map(({ state, resolved_at }) => [state, resolved_at])).toEqual([
+      ['resolved', new Date(at(10))],
+      ['resolved', new Date(at(30))],
+    ])
+  })
+
   it('is watched by the rules that name it or all, each by its own measure', async () => {
     const tenant = await watched({ intervals: 20 })
     await tenant.say({ a: { silentSince: at(0) }, b: { silentSince: at(0) } }, 8)

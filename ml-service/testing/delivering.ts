@@ -1,15 +1,13 @@
 import { randomUUID } from 'node:crypto'
-import pg from 'pg'
 import { Webhook } from 'standardwebhooks'
-import { afterAll, afterEach, beforeAll, beforeEach, inject } from 'vitest'
-import { migrate } from '../../migrations/migrate.ts'
-import { scratchDatabase } from '../../migrations/scratch-database.ts'
+import { afterAll, afterEach, beforeEach } from 'vitest'
 import { cryptoRandom } from '../../telemetry/trace.ts'
 import { sleep } from '../serve/sleep.ts'
 import { type DeliverDeps, type DeliverSummary, deliverDue } from '../webhooks/deliver-due.ts'
 import { enqueueDeliveries, type WebhookMessage } from '../webhooks/enqueue-deliveries.ts'
 import { guardedAgent, type Resolve } from '../webhooks/guarded-agent.ts'
 import { postWebhook } from '../webhooks/post-webhook.ts'
+import { ownDatabase } from './own-database.ts'
 import { addEndpoint, SECRET_KEY } from './seed-alerting.ts'
 import { seedTenant } from './seed-tenant.ts'
 import { type Answer, type ReceivedRequest, startReceiver } from './webhook-receiver.ts'
@@ -34,22 +32,12 @@ export function delivering() {
     callback(new Error(`getaddrinfo ENOTFOUND ${name}`), [])
   const dispatcher = guardedAgent({ allowPrivate: true, resolve })
   const closers: (() => Promise<void>)[] = []
-  const parts: { scratch?: Awaited<ReturnType<typeof scratchDatabase>>; pool?: pg.Pool } = {}
-  const pool = () => parts.pool!
-  beforeAll(async () => {
-    parts.scratch = await scratchDatabase(inject('databaseUrl'))
-    await migrate(parts.scratch.url)
-    parts.pool = new pg.Pool({ connectionString: parts.scratch.url, max: 6 })
-  })
+  const { pool, url: databaseUrl } = ownDatabase()
   beforeEach(() => pool().query('delete from tenants'))
   afterEach(async () => {
     for (const close of closers.splice(0)) await close()
   })
-  afterAll(async () => {
-    await dispatcher.destroy()
-    await pool().end()
-    await parts.scratch?.drop()
-  })
+  afterAll(() => dispatcher.destroy())
 
   const receiver = async (answer?: Answer) => {
     const started = await startReceiver(answer)
@@ -67,7 +55,7 @@ export function delivering() {
 
   return {
     pool,
-    databaseUrl: () => parts.scratch!.url,
+    databaseUrl,
     receiver,
     enqueue,
     closing: (close: () => Promise<void>) => closers.push(close),

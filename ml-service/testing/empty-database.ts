@@ -1,35 +1,23 @@
-import pg from 'pg'
-import { afterAll, beforeAll, beforeEach, inject } from 'vitest'
-import { migrate } from '../../migrations/migrate.ts'
-import { scratchDatabase } from '../../migrations/scratch-database.ts'
+import type pg from 'pg'
+import { beforeEach } from 'vitest'
 import { selectDays } from '../retention/retention-sql.ts'
+import { ownDatabase } from './own-database.ts'
 import { type SeededTenant, seedTenant } from './seed-tenant.ts'
 
 /** For tests of what works on all tenants and days: a database of the file's own, empty before each test. */
 export class EmptyDatabase {
-  #scratch: Awaited<ReturnType<typeof scratchDatabase>> | undefined
-  #pool: pg.Pool | undefined
+  readonly #database = ownDatabase()
 
   constructor() {
-    beforeAll(async () => {
-      this.#scratch = await scratchDatabase(inject('databaseUrl'))
-      await migrate(this.url)
-      this.#pool = new pg.Pool({ connectionString: this.url, max: 6 })
-    })
     beforeEach(() => this.#empty())
-    afterAll(async () => {
-      await this.pool.end()
-      await this.#scratch?.drop()
-    })
   }
 
   get url(): string {
-    return this.#scratch?.url ?? ''
+    return this.#database.url()
   }
 
   get pool(): pg.Pool {
-    if (this.#pool === undefined) throw new Error('there is no database before the tests begin')
-    return this.#pool
+    return this.#database.pool()
   }
 
   async #empty(): Promise<void> {

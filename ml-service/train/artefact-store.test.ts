@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, inject, it, test } from 'vitest'
+import { S3_CREDENTIALS as credentials, startLocalS3 } from '../testing/local-s3.ts'
 import { runCli } from '../testing/run-cli.ts'
 import { seedTenant } from '../testing/seed-tenant.ts'
 import { steadyPoints } from '../testing/synthetic.ts'
@@ -11,41 +11,23 @@ import { openArtefactStore } from './artefact-store.ts'
 
 /* In a folder, and in the S3 of the Workers runtime, as R2 answers it. */
 
-const credentials = { accessKeyId: 'a'.repeat(32), secretAccessKey: 'b'.repeat(64) }
 const folder = mkdtempSync(path.join(tmpdir(), 'edgepulse-models-'))
 
 let pool: pg.Pool
-let miniflare: Miniflare
-let endpoint: string
-let bucket: Awaited<ReturnType<Miniflare['getR2Bucket']>>
+let s3: Awaited<ReturnType<typeof startLocalS3>>
 
 beforeAll(async () => {
   pool = new pg.Pool({ connectionString: inject('databaseUrl'), max: 2 })
-  miniflare = new Miniflare(
-    convertV4MiniflareOptions({
-      ...{
-        name: 'models',
-        modules: true,
-        script: 'export default {}',
-        host: '127.0.0.1',
-        port: 0,
-        cf: false,
-      },
-      compatibilityDate: '2026-01-01',
-      r2Buckets: { MODELS: { id: 'models', s3Credentials: credentials } },
-    }),
-  )
-  endpoint = new URL('/cdn-cgi/local/r2/s3', await miniflare.ready).href
-  bucket = await miniflare.getR2Bucket('MODELS')
+  s3 = await startLocalS3('models')
 })
 afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
   await pool.end()
-  await miniflare.dispose()
+  await s3.stop()
 })
 
 const placeOf = (kind: string) =>
-  kind === 'a folder' ? folder : { bucket: 'models', prefix: 'own/', endpoint, credentials }
+  kind === 'a folder' ? folder : { bucket: 'models', prefix: 'own/', endpoint: s3.endpoint, credentials }
 
 test.each(['a folder', 'a bucket'])(
   'what is written to %s is read again until it is removed',
@@ -78,7 +60,7 @@ it('the command line keeps its artefacts under the prefix that MODEL_DIR names',
   const env = {
     DATABASE_URL: inject('databaseUrl'),
     MODEL_DIR: 's3://models/deep/er/',
-    S3_ENDPOINT: endpoint,
+    S3_ENDPOINT: s3.endpoint,
     S3_ACCESS_KEY_ID: credentials.accessKeyId,
     S3_SECRET_ACCESS_KEY: credentials.secretAccessKey,
   }
@@ -86,7 +68,7 @@ it('the command line keeps its artefacts under the prefix that MODEL_DIR names',
   expect(await runCli(['train', ...target], env)).toMatchObject({ code: 0 })
   const { rows } = await pool.query('select path from models where tenant_id = $1', [tenant.tenantId])
   expect(rows).toHaveLength(1)
-  expect(await (await bucket.get(`deep/er/${rows[0].path}`))?.json()).toMatchObject({
+  expect(await (await s3.bucket.get(`deep/er/${rows[0].path}`))?.json()).toMatchObject({
     metricId: series.metricId,
   })
   expect(await runCli(['score', ...target], env)).toMatchObject({ code: 0 })

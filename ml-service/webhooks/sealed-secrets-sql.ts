@@ -1,4 +1,4 @@
-import type { PreviousSecret } from '../../migrations/schema.ts'
+import type { PreviousSecret } from '../../migrations/alerting-schema.ts'
 import type { Database } from '../database.ts'
 import type { EndpointKey } from './endpoint-health-sql.ts'
 

@@ -8,10 +8,10 @@ import { isInstant, parseTimestamp } from '../../telemetry/timestamp.ts'
 import { makeKey, parseKey } from '../api-key.ts'
 import type { AppEnv } from '../app-env.ts'
 import { queryAs } from '../database.ts'
-import { component, Id, Instant, told } from '../openapi/fields.ts'
+import { component, Id, Instant, pageOf, told } from '../openapi/fields.ts'
 import { operation } from '../openapi/operation.ts'
 import { Problem } from '../problem.ts'
-import { idOf, notFound } from '../query/parameters.ts'
+import { cursorOf, InstantAndIdCursor, idOf, Limit, notFound, page } from '../query/parameters.ts'
 import { withinDeadline } from '../within-deadline.ts'
 import { expireKey, insertKey, markKeyRevoked } from './admin-sql.ts'
 import { controlOf, tenantOf } from './tenant-of.ts'
@@ -63,12 +63,6 @@ const CreatedKey = component(
   v.object({ ...Key.entries, key: told(v.string(), 'The key itself, `epk_…`. Shown this once.') }),
   'A new API key.',
 )
-const KeyPage = component(
-  'ApiKeyPage',
-  v.object({ data: v.array(Key), next_cursor: told(v.null(), 'Always null: all keys come at once.') }),
-  'The API keys of a tenant.',
-)
-
 const params = idOf('tenant')
 const keyParams = v.object({ ...params.entries, key_id: told(Id, 'The id of the key, not the key.') })
 
@@ -77,14 +71,17 @@ const listKeys = operation(
     operationId: 'listApiKeys',
     tag: 'Administration',
     summary: 'List the API keys of a tenant',
+    description: 'In the order of their creation, revoked ones too.',
     params,
-    answer: KeyPage,
-    returns: 'The keys, revoked ones too.',
+    query: v.object({ limit: Limit, cursor: cursorOf(InstantAndIdCursor) }),
+    answer: pageOf('ApiKeyPage', Key),
+    returns: 'A page of keys.',
   },
-  async (c, given) => {
-    const { id } = await tenantOf(c, given.params.id)
-    const keys = await withinDeadline(controlOf(c, id).keys())
-    return { data: keys.map(keyView), next_cursor: null }
+  async (c, { params: { id }, query: { limit, cursor } }) => {
+    const { id: tenantId } = await tenantOf(c, id)
+    const after = cursor && ([cursor[0].getTime(), cursor[1]] as const)
+    const keys = await withinDeadline(controlOf(c, tenantId).keyPage(limit + 1, after))
+    return page(keys, limit, keyView, (key) => [key.createdAt, key.id])
   },
 )
 
@@ -134,7 +131,7 @@ const rotateKey = operation(
   async (c, { params: { id, key_id: keyId }, body: { overlap_seconds } }) => {
     const { id: tenantId } = await tenantOf(c, id)
     const control = controlOf(c, tenantId)
-    const old = (await withinDeadline(control.keys())).find((each) => each.id === keyId)
+    const old = await withinDeadline(control.key(keyId))
     if (old === undefined || old.revokedAt !== null) throw notFound()
     const { key, record } = newKey(c, tenantId, old)
     const oldExpiresAt = Date.now() + overlap_seconds * 1000

@@ -1,6 +1,6 @@
 import { getTableColumns, type SQL, sql } from 'drizzle-orm'
 import * as v from 'valibot'
-import { alertEvents } from '../../migrations/schema.ts'
+import { alertEvents } from '../../migrations/alerting-schema.ts'
 import { component, Id, Instant, told } from '../openapi/fields.ts'
 
 export const State = v.picklist(['open', 'resolved'])

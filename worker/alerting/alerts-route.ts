@@ -1,7 +1,7 @@
 import { and, asc, eq, gte, lt, sql } from 'drizzle-orm'
 import { Hono } from 'hono'
 import * as v from 'valibot'
-import { alertEvents } from '../../migrations/schema.ts'
+import { alertEvents } from '../../migrations/alerting-schema.ts'
 import type { AppEnv } from '../app-env.ts'
 import { db, query } from '../database.ts'
 import { component, pageOf, told } from '../openapi/fields.ts'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type AlertCursor, judgeAlert } from '../../ml-service/alerts/judge-alert.ts'
+import { judgeAlert, NEW_CURSOR } from '../../ml-service/alerts/judge-alert.ts'
 import { type Firing, type FiringRule, firingsOf, type StoredScore } from './rule-firings.ts'
 
 const WINDOW_MS = 300_000
@@ -13,10 +13,7 @@ const scoresOf = (scores: Omit<StoredScore, 'windowEnd'>[]): StoredScore[] =>
 /** What the ML service would have done with the same scores as they came. */
 function judged(rule: FiringRule, scores: StoredScore[]): Firing[] {
   const own = { ...rule, id: 'r', metricId: 'm', maxAgeMs: 0 }
-  let cursor: AlertCursor = {
-    ...{ lastWindowEnd: Number.NEGATIVE_INFINITY, aboveWindows: 0, belowWindows: 0, sequence: 0 },
-    ...{ openEventId: undefined, closedAt: undefined },
-  }
+  let cursor = NEW_CURSOR
   const firings: Firing[] = []
   for (const scored of scores) {
     const judgement = judgeAlert(cursor, own, { ...scored, state: 'ready' })

@@ -1,6 +1,6 @@
 import { and, eq } from 'drizzle-orm'
 import type { Context } from 'hono'
-import { webhookEndpoints } from '../../migrations/schema.ts'
+import { webhookEndpoints } from '../../migrations/alerting-schema.ts'
 import type { AppEnv } from '../app-env.ts'
 import { db, query } from '../database.ts'
 import { notFound } from '../query/parameters.ts'

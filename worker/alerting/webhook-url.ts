@@ -13,5 +13,7 @@ export function webhookUrlFault(text: string, allowPrivate: boolean): string | u
   if (allowPrivate) return undefined
   const host = url.hostname.replace(/\.+$/, '').replace(/^\[|\]$/g, '')
   if (host === '' || host === 'localhost' || host.endsWith('.localhost')) return 'must not be this machine'
+  // Reserved for private networks: the names of metadata services, such as metadata.google.internal, end so.
+  if (host.endsWith('.internal')) return 'must not be a name of a private network'
   return literalAddress(host) !== undefined && !isPublicAddress(host) ? 'must be a public address' : undefined
 }

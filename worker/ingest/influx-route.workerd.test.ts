@@ -2,29 +2,11 @@ import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
 import { persisted } from '../testing/consume.ts'
 import { write } from '../testing/influx.ts'
-import { list } from '../testing/reads.ts'
-import { createTenant, seriesBatch, type TestTenant } from '../testing/tenant.ts'
+import { batchIdOf, list, seriesOf, usageTotal } from '../testing/reads.ts'
+import { createTenant, seriesBatch } from '../testing/tenant.ts'
 
 const gzip = (text: string) =>
   new Response(new Blob([text]).stream().pipeThrough(new CompressionStream('gzip'))).arrayBuffer()
-
-const batchIdOf = (answer: Response) => answer.headers.get('x-edgepulse-batch-id') ?? ''
-
-async function usageTotal(tenant: TestTenant) {
-  const today = new Date().toISOString().slice(0, 10)
-  const answer = await tenant.get(`/v1/usage?from=${today}&to=${today}`)
-  return (await answer.json<{ total: Record<string, number> }>()).total
-}
-
-/** Every series with its rows. */
-async function seriesOf(tenant: TestTenant) {
-  const { data } = await list(tenant, '/v1/metrics')
-  const rows = data.map(async ({ id, device, name }) => {
-    const { data: points } = await list(tenant, `/v1/metrics/${id}/datapoints`)
-    return [`${device}/${name}`, points]
-  })
-  return Object.fromEntries(await Promise.all(rows))
-}
 
 describe('POST /api/v2/write', () => {
   it('archives, counts and stores a batch as /v1/ingest does the same points as JSON', async () => {

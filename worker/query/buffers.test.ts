@@ -44,7 +44,6 @@ beforeAll(async () => {
   const proxy = await startNeonProxy({ port: 0, postgresPort: Number(new URL(scratch.url).port) })
   bindings = {
     ...inject('workerBindings'),
-    API_KEY_MAC_SECRET_PREVIOUS: '',
     DATABASE_URL: scratch.url,
     NEON_PROXY_URL: `http://127.0.0.1:${proxy.port}/sql`,
     TENANT_CONTROL: { getByName: () => ({ authorize: async () => 'ok' }) }, // who may read is tested elsewhere

@@ -1,4 +1,4 @@
-import { and, asc, count, eq, gt, lt, type SQL, sql } from 'drizzle-orm'
+import { and, asc, count, eq, gt, inArray, lt, type SQL, sql } from 'drizzle-orm'
 import { Hono } from 'hono'
 import * as v from 'valibot'
 import { devices, metrics } from '../../migrations/schema.ts'
@@ -12,6 +12,7 @@ import {
   cursorOf,
   emptyPage,
   idFilter,
+  idsFilter,
   instant,
   Limit,
   page,
@@ -55,6 +56,7 @@ const listDevices = operation(
     summary: 'List devices',
     description: 'Every device that has sent data, by name.',
     query: v.object({
+      id: idsFilter('Only the devices with these ids.'),
       search: search('Only devices with this in their name.'),
       last_seen_before: instant('Only devices that have been silent since then.'),
       silent: v.optional(
@@ -75,7 +77,17 @@ const listDevices = operation(
   },
   async (
     c,
-    { query: { search, last_seen_before: silentSince, silent, alert_id: alertId, limit, cursor: after } },
+    {
+      query: {
+        id: ids,
+        search,
+        last_seen_before: silentSince,
+        silent,
+        alert_id: alertId,
+        limit,
+        cursor: after,
+      },
+    },
   ) => {
     if (alertId === null) return emptyPage()
     const tenantId = c.get('tenantId')
@@ -100,6 +112,7 @@ const listDevices = operation(
         .where(
           and(
             eq(devices.tenantId, tenantId),
+            ids === undefined ? undefined : inArray(devices.id, ids),
             search === undefined ? undefined : contains(devices.externalId, search),
             silentSince === undefined ? undefined : lt(devices.lastSeenAt, new Date(silentSince)),
             silent === undefined ? undefined : IS_SILENT,

@@ -151,6 +151,13 @@ describe('GET /v1/devices', () => {
     ])
   })
 
+  it('finds those with given ids, and nothing for ids that are nobody’s', async () => {
+    const path = `/v1/devices?id=${ids['fan_1']},${ids['Pump-7']},x,${crypto.randomUUID()}`
+    expect((await names(path)).sort()).toEqual(['Pump-7', 'fan_1'])
+    expect(await names(`${path}&search=fan`)).toEqual(['fan_1'])
+    expect(await names(path, stranger)).toEqual([])
+  })
+
   it('goes on with the search on the next page', async () => {
     const first = await list(owner, '/v1/devices?search=pump&limit=1')
     const second = await list(owner, `/v1/devices?search=pump&limit=1&cursor=${first.next_cursor}`)

@@ -1,6 +1,7 @@
 import { type SQLWrapper, sql } from 'drizzle-orm'
 import type { Context } from 'hono'
 import * as v from 'valibot'
+import { issuePath } from '../../telemetry/issue-path.ts'
 import { isName, NAME_RULE } from '../../telemetry/name.ts'
 import { isInstant, nearestInstant, parseTimestamp } from '../../telemetry/timestamp.ts'
 import { Id } from '../openapi/fields.ts'
@@ -24,7 +25,7 @@ export function queryOf<Schema extends v.GenericSchema>(c: Context, schema: Sche
   const result = v.safeParse(schema, c.req.query())
   if (result.success) return result.output
   const [issue] = result.issues
-  throw invalidParameter(v.getDotPath(issue) ?? '', issue.message)
+  throw invalidParameter(issuePath(issue), issue.message)
 }
 
 /** The parts of the path as `schema` gives them; a malformed id does not exist, like any other unknown one. */
