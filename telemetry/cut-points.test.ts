@@ -42,6 +42,12 @@ describe('what is cut', () => {
     ])
   })
 
+  test('50,000 arrays of points, and no body of more', () => {
+    const arrays = (count: number) => `{"series":[{${Array(count).fill('"points":[]').join()}}]}`
+    expect(cut(arrays(50_000))?.ends).toHaveLength(50_000)
+    expect(cut(arrays(50_001))).toBeUndefined()
+  })
+
   test('50,000 points, and no body of more', () => {
     const points = (count: number) => body(`[${Array(count).fill('[1767225600000,71.3]').join()}]`)
     expect(cut(points(50_000))?.ends).toEqual([50_000])

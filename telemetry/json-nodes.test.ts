@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { BatchRefusal } from './batch-refusal.ts'
-import { MAX_JSON_NODES, refuseTooManyNodes } from './json-nodes.ts'
+import { MAX_JSON_NODES, MAX_JSON_OBJECTS, refuseTooManyNodes } from './json-nodes.ts'
 
 const list = (item: string, count: number) => `[${Array.from({ length: count }, () => item).join(',')}]`
 
@@ -8,12 +8,18 @@ describe('refuseTooManyNodes', () => {
   it.each([
     ['empty objects', list('{}', MAX_JSON_NODES / 2), list('{}', MAX_JSON_NODES / 2 + 1)],
     ['numbers in a long text', list('1000', MAX_JSON_NODES), list('1000', MAX_JSON_NODES + 1)],
+    ['objects within each other', '{"a":'.repeat(MAX_JSON_OBJECTS), '{"a":'.repeat(MAX_JSON_OBJECTS + 1)],
     ['nesting', '['.repeat(MAX_JSON_NODES), '['.repeat(MAX_JSON_NODES + 1)],
   ])('lets %s pass up to the bound and refuses one more', (_, within, beyond) => {
     // Commas count in a long text only: white space makes it one.
     const long = (text: string) => text + ' '.repeat(2 * 1024 * 1024)
     expect(() => refuseTooManyNodes(long(within))).not.toThrow()
     expect(() => refuseTooManyNodes(long(beyond))).toThrow(BatchRefusal)
+  })
+
+  it('counts no braces within strings', () => {
+    const text = list(`"${'{'.repeat(40)}"`, MAX_JSON_OBJECTS / 20)
+    expect(() => refuseTooManyNodes(text)).not.toThrow()
   })
 
   it('counts no brackets and commas within strings, escaped quotes or not', () => {

@@ -28,6 +28,7 @@ export function parseHead(raw: string, deviceTag: string | undefined): LineHead 
   const naming = (deviceTag === undefined ? DEFAULT_DEVICE_TAGS : [deviceTag]).find((tag) => tags.has(tag))
   const device = naming === undefined ? DEFAULT_DEVICE : tags.get(naming)!
   const suffix = seriesSuffix([...tags].filter(([tag]) => tag !== naming))
+  if (suffix === undefined) return NAMELESS
   return { device, measurement: measurement.replace(/\\([, ])/g, '$1'), suffix }
 }
 

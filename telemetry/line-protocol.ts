@@ -1,7 +1,7 @@
 import { BodyBuilder } from './body-builder.ts'
 import { type LineHead, parseHead, unescapeName } from './line-protocol-head.ts'
 import { LineScanner } from './line-scanner.ts'
-import { isDecodedName } from './name.ts'
+import { isDecodedName, MAX_NAME_UNITS } from './name.ts'
 import type { ParsedBatch } from './parsed-batch.ts'
 import type { Rejection, RejectionCode } from './rejection.ts'
 import { type Precision, parseTimestamp } from './timestamp.ts'
@@ -142,6 +142,7 @@ class LineParser {
   }
 
   #seriesOf({ device, measurement, suffix }: LineHead, rawKey: string): number | undefined {
+    if (rawKey.length > 2 * MAX_NAME_UNITS) return undefined // also when every character is an escaped one
     const metric = `${measurement}.${unescapeName(rawKey)}${suffix}`
     if (!isDecodedName(device) || !isDecodedName(metric)) return undefined
     const key = `${device}\0${metric}`

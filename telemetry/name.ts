@@ -1,12 +1,14 @@
 import * as v from 'valibot'
 
 export const MAX_NAME_LENGTH = 128
+/** No name is longer as text, where a character is one or two code units. */
+export const MAX_NAME_UNITS = 2 * MAX_NAME_LENGTH
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
 
 /** 1 to 128 characters (code points) of well-formed Unicode without control characters. O(1) in what is longer. */
 export function isName(value: unknown): value is string {
-  if (typeof value !== 'string' || value.length === 0 || value.length > 2 * MAX_NAME_LENGTH) return false
+  if (typeof value !== 'string' || value.length === 0 || value.length > MAX_NAME_UNITS) return false
   if (CONTROL.test(value) || !value.isWellFormed()) return false
   return value.length <= MAX_NAME_LENGTH || [...value].length <= MAX_NAME_LENGTH
 }

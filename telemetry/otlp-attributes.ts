@@ -1,5 +1,5 @@
-import { MAX_NAME_LENGTH } from './name.ts'
-import { DEFAULT_DEVICE, seriesSuffix } from './series-naming.ts'
+import { MAX_NAME_LENGTH, MAX_NAME_UNITS } from './name.ts'
+import { DEFAULT_DEVICE } from './series-naming.ts'
 
 /** What an `AnyValue` of OTLP holds; null: nothing. */
 export type AttributeValue =
@@ -15,10 +15,9 @@ export type Attribute = [key: string, text: string]
 
 /** How deep values may nest in each other; clients nest once. */
 export const MAX_ATTRIBUTE_DEPTH = 16
-/** As each adds `,` and `=` to it, no name can hold so many. */
-export const TOO_MANY_ATTRIBUTES = MAX_NAME_LENGTH / 2
-/** Nor a list of so many, as each adds a `,`. */
-export const TOO_MANY_ELEMENTS = MAX_NAME_LENGTH
+/** As each adds a `,` or a bracket to it, no name can hold the text of lists that have more elements together. */
+const MAX_ELEMENTS = MAX_NAME_LENGTH
+const TOO_LONG = ' '.repeat(MAX_NAME_UNITS + 1)
 
 const DEVICE_ATTRIBUTES = ['device.id', 'service.instance.id', 'host.name']
 
@@ -28,13 +27,32 @@ export const mayNameDevice = (key: string): boolean => DEVICE_ATTRIBUTES.include
 export const deviceOf = (attributes: Map<string, string>): string =>
   DEVICE_ATTRIBUTES.map((key) => attributes.get(key)).find(Boolean) ?? DEFAULT_DEVICE
 
-/** What follows a metric's name, as datapoints with other attributes are other series. undefined: too much. */
-export const suffixOf = (attributes: Attribute[]): string | undefined =>
-  attributes.length < TOO_MANY_ATTRIBUTES ? seriesSuffix(attributes) : undefined
+/**
+ * Counts the elements of an attribute's lists, at every depth. Those that no name can hold are read and not kept:
+ * an empty list is four bytes of protobuf, and ten times as many in memory.
+ */
+export class ElementCount {
+  #elements = 0
 
-/** Text as it is, lists as JSON, nothing as nothing. */
-export function textOf(value: AttributeValue): string {
+  get tooMany(): boolean {
+    return this.#elements > MAX_ELEMENTS
+  }
+
+  /** Whether the element that was read is to be kept. */
+  keepsNext(): boolean {
+    this.#elements += 1
+    return !this.tooMany
+  }
+}
+
+/** A text that is too long for a name only as far as it takes to tell. */
+export const shortened = (text: string): string =>
+  text.length > MAX_NAME_UNITS ? text.slice(0, MAX_NAME_UNITS + 1) : text
+
+/** Text as it is, lists as JSON, nothing as nothing; of too many elements one that no name can hold. */
+export function textOf(value: AttributeValue, elements: ElementCount): string {
   if (typeof value === 'string') return value
+  if (elements.tooMany) return TOO_LONG
   return value === null ? '' : JSON.stringify(value)
 }
 

@@ -2,8 +2,10 @@ import {
   type Attribute,
   type AttributeValue,
   doubleValue,
+  ElementCount,
   integerValue,
   MAX_ATTRIBUTE_DEPTH,
+  shortened,
   textOf,
 } from './otlp-attributes.ts'
 import { parseTimestamp } from './timestamp.ts'
@@ -60,31 +62,37 @@ function nanoDigits(text: string): number | null | undefined {
 
 /** A `KeyValue`. */
 export function readAttribute(entry: unknown): Attribute | undefined {
-  const [key, value] = readKeyValue(entry, 0) ?? []
-  return key === undefined || value === undefined ? undefined : [key, textOf(value)]
+  const elements = new ElementCount()
+  const [key, value] = readKeyValue(entry, 0, elements) ?? []
+  return key === undefined || value === undefined ? undefined : [key, textOf(value, elements)]
 }
 
-function readKeyValue(entry: unknown, depth: number): [string, AttributeValue] | undefined {
+function readKeyValue(
+  entry: unknown,
+  depth: number,
+  elements: ElementCount,
+): [string, AttributeValue] | undefined {
   if (!isRecord(entry)) return undefined
   const key = entry['key'] ?? ''
-  const value = readAnyValue(entry['value'], depth)
-  return typeof key === 'string' && value !== undefined ? [key, value] : undefined
+  const value = readAnyValue(entry['value'], depth, elements)
+  return typeof key === 'string' && value !== undefined ? [shortened(key), value] : undefined
 }
 
-function readAnyValue(any: unknown, depth: number): AttributeValue | undefined {
+function readAnyValue(any: unknown, depth: number, elements: ElementCount): AttributeValue | undefined {
   if (!isSet(any)) return null
   if (!isRecord(any) || depth > MAX_ATTRIBUTE_DEPTH) return undefined
   const { stringValue } = any
-  if (typeof stringValue === 'string') return stringValue // as nearly all are
+  if (typeof stringValue === 'string') return shortened(stringValue) // as nearly all are
   const { boolValue, intValue, doubleValue: double, bytesValue, arrayValue, kvlistValue } = any
   if (isSet(stringValue)) return undefined
-  if (isSet(bytesValue)) return typeof bytesValue === 'string' ? bytesValue : undefined
+  if (isSet(bytesValue)) return typeof bytesValue === 'string' ? shortened(bytesValue) : undefined
   if (isSet(boolValue)) return typeof boolValue === 'boolean' ? boolValue : undefined
   if (isSet(intValue)) return readIntegerValue(intValue)
   if (isSet(double)) return readDoubleValue(double)
-  if (isSet(arrayValue)) return readList(arrayValue, (element) => readAnyValue(element, depth + 1))
+  if (isSet(arrayValue))
+    return readList(arrayValue, elements, (element) => readAnyValue(element, depth + 1, elements))
   if (!isSet(kvlistValue)) return null
-  const entries = readList(kvlistValue, (element) => readKeyValue(element, depth + 1))
+  const entries = readList(kvlistValue, elements, (element) => readKeyValue(element, depth + 1, elements))
   return entries && Object.fromEntries(entries)
 }
 
@@ -98,10 +106,19 @@ function readDoubleValue(value: unknown): AttributeValue | undefined {
   return number === undefined ? undefined : doubleValue(number)
 }
 
-/** The `values` of an `ArrayValue` or `KeyValueList`. */
-function readList<T>(list: unknown, read: (element: unknown) => T | undefined): T[] | undefined {
+/** The `values` of an `ArrayValue` or `KeyValueList`, as far as they count. */
+function readList<T>(
+  list: unknown,
+  elements: ElementCount,
+  read: (element: unknown) => T | undefined,
+): T[] | undefined {
   const values = isRecord(list) ? (list['values'] ?? []) : undefined
   if (!Array.isArray(values)) return undefined
-  const elements = values.map(read)
-  return elements.every((element) => element !== undefined) ? elements : undefined
+  const kept: T[] = []
+  for (const value of values) {
+    const element = read(value)
+    if (element === undefined) return undefined
+    if (elements.keepsNext()) kept.push(element)
+  }
+  return kept
 }

@@ -1,6 +1,6 @@
 import { BatchRefusal, type Fault, MAX_FAULTS } from './batch-refusal.ts'
 import { parseJson } from './json-batch.ts'
-import { type Attribute, deviceOf, suffixOf } from './otlp-attributes.ts'
+import { type Attribute, deviceOf } from './otlp-attributes.ts'
 import { DATA_KINDS, type DataKind, isNumeric, OtlpBatch, unsetSumOf } from './otlp-batch.ts'
 import {
   isRecord,
@@ -12,6 +12,7 @@ import {
   readUnsigned,
 } from './otlp-json-values.ts'
 import type { ParsedBatch } from './parsed-batch.ts'
+import { seriesSuffix } from './series-naming.ts'
 
 type Json = Record<string, unknown>
 
@@ -112,7 +113,7 @@ class OtlpJsonReader {
   }
 
   #startPoint(point: Json): void {
-    const suffix = suffixOf(this.#attributes(point))
+    const suffix = seriesSuffix(this.#attributes(point))
     const ts = this.#value(point, 'timeUnixNano', TIME, null)
     this.#batch.startPoint(suffix, ts, this.#value(point, 'flags', UNSIGNED, 0))
   }

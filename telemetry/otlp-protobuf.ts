@@ -1,9 +1,10 @@
 import { ByteMemo } from './byte-memo.ts'
-import { type Attribute, deviceOf, mayNameDevice, suffixOf, TOO_MANY_ATTRIBUTES } from './otlp-attributes.ts'
+import { type Attribute, deviceOf, mayNameDevice } from './otlp-attributes.ts'
 import { type DataKind, isNumeric, OtlpBatch, unsetSumOf } from './otlp-batch.ts'
 import { readAttribute } from './otlp-protobuf-values.ts'
 import type { ParsedBatch } from './parsed-batch.ts'
 import { FIXED_64, fieldSet, LENGTH_DELIMITED, ProtobufScanner, tagOf, VARINT } from './protobuf-scanner.ts'
+import { seriesSuffix, TOO_MANY_TAGS } from './series-naming.ts'
 
 /**
  * Parses an `ExportMetricsServiceRequest` of OTLP/HTTP in protobuf; OtlpBatch tells what becomes of it. Throws a
@@ -180,10 +181,10 @@ class OtlpProtobufReader {
     while (reader.pos < to) {
       const tag = reader.uint32()
       if (tag !== attribute) scanner.skip(tag, 0)
-      else if (attributes.length === TOO_MANY_ATTRIBUTES) return undefined
+      else if (attributes.length === TOO_MANY_TAGS) return undefined
       else attributes.push(readAttribute(scanner, scanner.enter(to)))
     }
-    return suffixOf(attributes)
+    return seriesSuffix(attributes)
   }
 }
 

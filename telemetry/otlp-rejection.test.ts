@@ -7,6 +7,7 @@ describe.each(Object.entries(ENCODINGS))('metrics of OTLP in %s', (_, parse) => 
 
   describe('what no series can hold', () => {
     const long = 'x'.repeat(129)
+    const oneElement = { arrayValue: { values: [{}] } }
     test.each<[string, object]>([
       ['a name that is too long', gauge({}, { name: long })],
       ['no name', gauge({}, { name: '' })],
@@ -29,6 +30,33 @@ describe.each(Object.entries(ENCODINGS))('metrics of OTLP in %s', (_, parse) => 
           attributes: attributes({ a: { arrayValue: { values: Array.from({ length: 200 }, () => ({})) } } }),
         }),
       ],
+      [
+        'lists in lists of which each is short and all are long',
+        gauge({
+          attributes: attributes({
+            a: {
+              kvlistValue: {
+                values: Array.from({ length: 65 }, (_each, i) => ({ key: `${i}`, value: oneElement })),
+              },
+            },
+          }),
+        }),
+      ],
+      [
+        'a long text in a list',
+        gauge({
+          attributes: attributes({ a: { arrayValue: { values: [{ stringValue: 'x'.repeat(600) }] } } }),
+        }),
+      ],
+      [
+        'an attribute of many bytes',
+        gauge({ attributes: attributes({ a: { bytesValue: 'AAAA'.repeat(200) } }) }),
+      ],
+      [
+        'a long attribute of four-byte characters',
+        gauge({ attributes: attributes({ a: '😀'.repeat(600) }) }),
+      ],
+      ['a long key', gauge({ attributes: attributes({ ['k'.repeat(600)]: 'x' }) })],
     ])('%s', (_name, metric) => {
       const sent = { resourceMetrics: [{ scopeMetrics: [{ metrics: [metric, gauge({}, { name: 'ok' })] }] }] }
       expect(rowsOf(sent)).toEqual(['metrics[0].gauge.dataPoints[0]: invalid_name', 'default/ok 0 1'])
@@ -42,6 +70,18 @@ describe.each(Object.entries(ENCODINGS))('metrics of OTLP in %s', (_, parse) => 
         'metrics[0].gauge.dataPoints[0]: invalid_name',
         'd/m 0 1',
       ])
+    })
+
+    test.each<[string, object, string]>([
+      [
+        'a list of 41',
+        { arrayValue: { values: Array(41).fill({ intValue: 7 }) } },
+        `[${Array(41).fill(7).join('\\,')}]`,
+      ],
+      ['a text of four-byte characters', { stringValue: '😀'.repeat(124) }, '😀'.repeat(124)],
+    ])('%s a name can hold', (_name, value, text) => {
+      const sent = request(gauge({ attributes: attributes({ a: value }) }))
+      expect(rowsOf(sent)).toEqual([`d/m,a=${text} 0 1`])
     })
 
     test('a name just short enough can', () => {

@@ -1,5 +1,6 @@
 import { BinaryReader } from '@bufbuild/protobuf/wire'
 import { BatchRefusal } from './batch-refusal.ts'
+import { MAX_NAME_LENGTH } from './name.ts'
 
 /** How a value is written, as the lowest three bits of its tag say. */
 export const VARINT = 0
@@ -13,9 +14,16 @@ export const tagOf = (field: number, wireType: number): number => (field << 3) |
 export const fieldSet = (...fields: number[]): number => fields.reduce((set, field) => set | (1 << field), 0)
 const has = (fields: number, field: number) => field < 32 && ((fields >>> field) & 1) === 1
 
+/** A character of UTF-8 has up to four: what is longer cannot be a name, however it goes on. */
+const MAX_TEXT_BYTES = 4 * MAX_NAME_LENGTH + 1
+// A leading U+FEFF is text.
+const utf8 = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true })
+const decodeText = (bytes: Uint8Array) => utf8.decode(bytes.subarray(0, MAX_TEXT_BYTES))
+
 /**
  * Reads protobuf messages from left to right. Bytes that are none give a BatchRefusal: every message, field and
- * number must end where what holds it allows. Values are read with `reader` right behind their tags.
+ * number must end where what holds it allows. Values are read with `reader` right behind their tags; of
+ * a text that is too long for a name only the beginning is.
  */
 export class ProtobufScanner {
   readonly reader: BinaryReader
@@ -23,7 +31,7 @@ export class ProtobufScanner {
   readonly end: number
 
   constructor(bytes: Uint8Array) {
-    this.reader = new BinaryReader(bytes)
+    this.reader = new BinaryReader(bytes, decodeText)
     this.end = bytes.length
   }
 
