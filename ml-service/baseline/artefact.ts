@@ -100,7 +100,7 @@ export function decodeArtefact(text: string): Artefact {
   return {
     ...{ tenantId, metricId, trainedUntil, ledger },
     baseline: {
-      ...{ windows, readyAfter, learnedUntil: trainedUntil, held, recent, hourly: undefined },
+      ...{ windows, readyAfter, learnedUntil: trainedUntil, held, recent, measured: undefined },
       histories: historiesOf(stored),
       calibrations: calibrationsOf(stored),
     },

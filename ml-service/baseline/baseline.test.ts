@@ -54,7 +54,8 @@ function levelScore(values: number[]): number {
   const margin = 0.01 * (nth(before, 0.99) - nth(before, 0.01))
   const tail = (usual / Math.sqrt(last) + margin) / 0.7
   const days = (last - 1) / DAY
-  const noise = noiseOf(values.slice(0, last - (last % HOUR))) // until the hour
+  // Of what was known a day before this quarter of a day.
+  const noise = noiseOf(values.slice(0, last - (last % (6 * HOUR)) - DAY))
   return nearest(last) / Number(max(tail, 0.75 * noise)) / (1 + 0.6 / days)
 }
 
@@ -70,12 +71,12 @@ function noiseOf(values: number[]): number {
 describe('stepBaseline()', () => {
   it('scores the distance from the nearest value ever seen against the usual ones, as computed with mathjs', () => {
     const random = seededRandom(5)
-    const values = Array.from({ length: 301 }, () => Math.fround(20 + random() * 4))
+    const values = Array.from({ length: 561 }, () => Math.fround(20 + random() * 4))
     const far = [...values, 35]
-    const verdict = walk(far.map((value, i) => windowAt(i, value)))[301]!
+    const verdict = walk(far.map((value, i) => windowAt(i, value)))[561]!
     // To 1 %: a few of the values may be held back.
     expect(verdict.score / levelScore(far)).toBeGreaterThan(0.99)
-    expect(verdict.reasons[0]).toMatch(/^35 is 11\.\d+ above anything seen in 25 h$/)
+    expect(verdict.reasons[0]).toMatch(/^35 is 11\.\d+ above anything seen in 47 h$/)
     expect(verdict.direction).toBe('above')
     // Near the edge of what is expected it is the level that decides.
     const edge = verdict.expected!.high
@@ -97,7 +98,7 @@ describe('stepBaseline()', () => {
   })
 
   it('expects no value between two known ones that would be anomalous', () => {
-    const levels = [11, 11.2, 11.1, 11.3, 11, 4, 18]
+    const levels = [10, 10.5, 11.5, 12, 11, 4, 18]
     const baseline = emptyBaseline()
     walk(
       Array.from({ length: 3000 }, (_, i) => windowAt(i, levels[i % 7]!)),
@@ -105,12 +106,12 @@ describe('stepBaseline()', () => {
     )
     const scored = (value: number) => judge(baseline, windowAt(3000, value)).score
     const { low, high } = judge(baseline, windowAt(3000, 11)).expected! // whose turn it is
-    expect([low > 8, high < 14]).toEqual([true, true])
-    expect([scored(8), scored(14)].every((score) => score >= 1)).toBe(true)
+    expect([low > 10.75, high < 11.25]).toEqual([true, true])
+    expect([scored(10.75), scored(11.25)].every((score) => score >= 1)).toBe(true)
     for (let value = low + 1e-3; value < high; value += 0.02) expect(scored(value)).toBeLessThan(1)
   })
 
-  it('expects what noise makes of the usual at this hour, and finds nothing in it', () => {
+  it('expects what noise makes of the usual at this hour, and nothing that would be anomalous', () => {
     const random = seededRandom(17)
     const wave = (i: number) => 50 + 10 * Math.sin((2 * Math.PI * i) / DAY)
     const baseline = emptyBaseline()
@@ -118,10 +119,15 @@ describe('stepBaseline()', () => {
     for (let i = 10 * DAY; i < 11 * DAY; i += 1) {
       const scored = (value: number) => judge(baseline, windowAt(i, value)).score
       if (i % (3 * HOUR) === 0) {
+        // Also of windows whose own value is noise, or beyond it.
+        for (const off of [0, 1.5, -2, 2.3, 6]) {
+          const { low, high } = judge(baseline, windowAt(i, wave(i) + off)).expected!
+          expect([low < wave(i) - 4 * 0.5, high > wave(i) + 4 * 0.5]).toEqual([true, true])
+          for (let value = low + 1e-3; value < high; value += 0.1) {
+            expect(scored(value), `${i}: ${value} in ${low} to ${high}`).toBeLessThan(1)
+          }
+        }
         const { low, high } = judge(baseline, windowAt(i, wave(i))).expected!
-        expect([low < wave(i) - 4 * 0.5, high > wave(i) + 4 * 0.5]).toEqual([true, true])
-        for (let value = low + 1e-3; value < high; value += 0.1)
-          expect(scored(value), `${i}: ${value}`).toBeLessThan(1)
         // Not at once: about the same came within an hour of it on other days.
         for (const outside of [low - 0.25, high + 0.25]) expect(scored(outside)).toBeGreaterThanOrEqual(1)
       }

@@ -2,7 +2,7 @@ import type { WindowFeatures } from '../../telemetry/window-features.ts'
 import { Calibration } from './calibration.ts'
 import { History } from './history.ts'
 import { type Judgement, judgeWindow, readyAt } from './judge-window.ts'
-import type { HourlyNoise } from './noise.ts'
+import type { MeasuredNoise } from './noise.ts'
 import { HISTORIES, type HistoryName, SMOOTHED, type ViewName, valuesOf } from './views.ts'
 
 /** 4 weeks of window medians; the within-window features are kept for one. */
@@ -41,7 +41,7 @@ export interface Baseline {
   held: number[]
   /** What was new in the windows of the last 12 hours, oldest first. */
   recent: { windowEnd: number; novelty: number }[]
-  hourly: HourlyNoise | undefined
+  measured: MeasuredNoise | undefined
 }
 
 export interface Verdict extends Judgement {
@@ -53,7 +53,7 @@ export interface Verdict extends Judgement {
 
 export const emptyBaseline = (): Baseline => ({
   ...{ windows: 0, readyAfter: undefined, learnedUntil: undefined, held: [], recent: [] },
-  hourly: undefined,
+  measured: undefined,
   histories: {
     level: new History(CAPACITIES.level),
     smooth: new History(CAPACITIES.smooth),

@@ -70,10 +70,11 @@ export function judgeWindow(baseline: Baseline, window: WindowFeatures): Judgeme
   const readings = readingsOf(baseline, window)
   const lessons = readings.flatMap((reading) => lessonOf(baseline, reading) ?? [])
   if (baseline.readyAfter === undefined) return learning(lessons)
-  const context = contextOf(baseline, window, readings)
+  const { windowStart } = window
+  const context = contextOf(baseline, windowStart, readings)
   const limited = readings.flatMap((reading) => {
     const limited = limitedReading(baseline, reading, context)
-    return limited ? [exceptUsual(baseline, limited, window.windowStart)] : []
+    return limited ? [exceptNoise(baseline, exceptReturns(baseline, limited, windowStart), windowStart)] : []
   })
   let score = 0
   let novelty = 0
@@ -134,7 +135,7 @@ interface Context {
   usual: Usual | undefined
 }
 
-function contextOf(baseline: Baseline, { windowStart }: WindowFeatures, readings: Reading[]): Context {
+function contextOf(baseline: Baseline, windowStart: number, readings: Reading[]): Context {
   const { level } = baseline.histories
   return {
     rarity: Math.min(1, cadenceOf(level) / RARITY_MS),
@@ -183,16 +184,30 @@ function weightOf(
   return Math.max(weight, Math.min(proved, (FORETOLD * body) / usual))
 }
 
-/** What comes back at its hour is anomalous only as far as it is news, and not while it is no more than noise about it. */
-function exceptUsual({ histories }: Baseline, reading: LimitedReading, windowStart: number): LimitedReading {
+/** What comes back at its hour is anomalous only as far as it is news. */
+function exceptReturns(
+  { histories }: Baseline,
+  reading: LimitedReading,
+  windowStart: number,
+): LimitedReading {
   const { view, value, distance, novelty, limit } = reading
   const excess = Math.max(distance, novelty) / limit
   if (excess < 1 || view === 'still') return reading
   const news = newsOf(histories[view === 'log' || view === 'hour' ? 'level' : view], value, windowStart)
-  const most = Math.min(news, beyondUsual(histories, reading, windowStart))
-  if (most >= excess) return reading
-  const raised = (limit * excess) / Math.max(most, LEAST_NEWS)
+  if (news >= excess) return reading
+  const raised = (limit * excess) / Math.max(news, LEAST_NEWS)
   return { ...reading, limit: raised, score: distance / raised }
+}
+
+/** What noise makes of the usual is no anomaly. The limit stays: it holds about other values than this one, too. */
+function exceptNoise({ histories }: Baseline, reading: LimitedReading, windowStart: number): LimitedReading {
+  const { distance, novelty, limit } = reading
+  const excess = Math.max(distance, novelty) / limit
+  if (excess < 1) return reading
+  const most = beyondUsual(histories, reading, windowStart)
+  if (most >= excess) return reading
+  const part = most / excess
+  return { ...reading, score: (part * distance) / limit, novelty: part * novelty }
 }
 
 function beyondUsual(

@@ -14,7 +14,9 @@ function baselineOf(of: (i: number) => number, end: number) {
   return baseline
 }
 
-const noiseOf = (of: (i: number) => number, end = 3 * DAY) => noiseAt(baselineOf(of, end), end * WINDOW)
+/** As of a day after the levels end, as what is younger does not count. */
+const noiseOf = (of: (i: number) => number, end = 3 * DAY) =>
+  noiseAt(baselineOf(of, end), (end + DAY) * WINDOW)
 
 describe('noiseAt()', () => {
   const random = seededRandom(3)
@@ -31,6 +33,11 @@ describe('noiseAt()', () => {
     expect(noise / 7).toBeLessThan(1.2)
   })
 
+  it.each([6, 8, 12, 24])('is not a cycle of %i windows', (cycle) => {
+    const course = (i: number) => 50 * Math.sin((2 * Math.PI * i) / cycle)
+    expect(noiseOf((i) => course(i) + white[i]!)).toBeLessThan(1.2)
+  })
+
   it('is not what goes to and fro', () => {
     expect(noiseOf((i) => (i % 2) * 50 + white[i]!)).toBeLessThan(1.3)
     expect(noiseOf((i) => (i % 3) * 50 + white[i]!)).toBeLessThan(1.3)
@@ -38,17 +45,19 @@ describe('noiseAt()', () => {
 
   it('is 0 where nothing moves and where nothing is known', () => {
     expect(noiseOf(() => 4)).toBe(0)
-    expect(noiseOf(() => 4, 1)).toBe(0)
+    expect(noiseOf((i) => white[i]!, 30)).toBe(0)
     expect(noiseOf(() => 4, 0)).toBe(0)
   })
 
-  it('is the same for all windows of an hour, whatever of them is learned', () => {
+  it('is the same for all windows of a quarter of a day, and of what is a day old', () => {
     const baseline = baselineOf((i) => white[i]!, 2 * DAY)
     const atFirst = noiseAt(baseline, 2 * DAY * WINDOW)
-    for (let i = 2 * DAY; i < 2 * DAY + HOUR; i += 1) {
-      baseline.histories.level.add(i * WINDOW, 1000 * i)
-      baseline.hourly = undefined // as after reading an artefact
-      expect(noiseAt(baseline, (i + 1) * WINDOW) === atFirst).toBe(i + 1 < 2 * DAY + HOUR)
+    for (let i = 2 * DAY; i < 3 * DAY; i += 1) {
+      baseline.measured = undefined // as after reading an artefact
+      const again = noiseAt(baseline, i * WINDOW)
+      if (i < 2 * DAY + 6 * HOUR) expect(again).toBe(atFirst)
+      expect(again).toBeLessThan(1.3)
+      baseline.histories.level.add(i * WINDOW, Math.fround(1000 * white[i]!))
     }
   })
 })

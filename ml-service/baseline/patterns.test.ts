@@ -92,6 +92,36 @@ describe('the fourth cycle', () => {
   })
 })
 
+describe('a cycle of half an hour', () => {
+  const cycle: Course = (i) => 50 + 10 * Math.sin((2 * Math.PI * i) / 6)
+
+  it('is no noise: a shift beyond it shows for as long as it lasts', () => {
+    for (const seed of SEEDS) {
+      const baseline = emptyBaseline()
+      walk({ pattern: single(cycle, 0.2), to: 10 * DAY, seed }, baseline)
+      const shift = walk(
+        { pattern: single((i) => cycle(i) + 20, 0.2), from: 10 * DAY, to: 11 * DAY, seed },
+        baseline,
+      )
+      expect(shift[0]!.score).toBeGreaterThanOrEqual(1)
+      expect(alarms(shift).length).toBeGreaterThan(0.9 * DAY)
+    }
+  })
+})
+
+describe('a failure that is erratic for a day', () => {
+  it('is not taken for noise while it lasts', () => {
+    const inLastHours = SEEDS.map((seed) => {
+      const baseline = emptyBaseline()
+      walk({ pattern: single(wave, 1), to: 10 * DAY, seed }, baseline)
+      const failure: Pattern = (_, random) => [50 + 20 * normal(random)]
+      const found = walk({ pattern: failure, from: 10 * DAY, to: 11 * DAY, seed }, baseline)
+      return alarms(found.slice(18 * HOUR)).length
+    })
+    expect(inLastHours.reduce((sum, n) => sum + n)).toBeGreaterThan(15) // of all three; 4 if it were
+  })
+})
+
 describe('plain noise', () => {
   it.each([
     ['a value a minute', minutely],

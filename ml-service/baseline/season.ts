@@ -56,12 +56,23 @@ function sameHourCentre(history: History, time: number): number | undefined {
     const centre = time - day * DAY_MS
     found = history.collect(centre - SEASON_SLACK_MS, centre + SEASON_SLACK_MS, scratch, found)
   }
-  return found < MIN_SEASON_VALUES ? undefined : medianSorted(scratch.subarray(0, found).sort())
+  return found < MIN_SEASON_VALUES ? undefined : medianOfScratch(found)
 }
 
 function medianAbout(history: History, time: number): number | undefined {
   const found = history.collect(time - SEASON_SLACK_MS, time + SEASON_SLACK_MS, scratch, 0)
-  return found === 0 ? undefined : medianSorted(scratch.subarray(0, found).sort())
+  return found === 0 ? undefined : medianOfScratch(found)
+}
+
+/** By insertion: for so few values the runtime's own sort costs more to call than to do. */
+function medianOfScratch(count: number): number {
+  for (let i = 1; i < count; i += 1) {
+    const value = scratch[i]!
+    let at = i
+    for (; at > 0 && scratch[at - 1]! > value; at -= 1) scratch[at] = scratch[at - 1]!
+    scratch[at] = value
+  }
+  return medianSorted(scratch.subarray(0, count))
 }
 
 /**
