@@ -195,19 +195,25 @@ function exceptReturns(
   if (excess < 1 || view === 'still') return reading
   const news = newsOf(histories[view === 'log' || view === 'hour' ? 'level' : view], value, windowStart)
   if (news >= excess) return reading
+  if (news >= 1) return damped(reading, news / excess)
   const raised = (limit * excess) / Math.max(news, LEAST_NEWS)
   return { ...reading, limit: raised, score: distance / raised }
 }
 
-/** What noise makes of the usual is no anomaly. The limit stays: it holds about other values than this one, too. */
+/** A part of the score, by the same limit: that holds about other values than this one, too. */
+const damped = (reading: LimitedReading, part: number): LimitedReading => ({
+  ...reading,
+  score: part * reading.score,
+  novelty: part * reading.novelty,
+})
+
+/** What noise makes of the usual is no anomaly. */
 function exceptNoise({ histories }: Baseline, reading: LimitedReading, windowStart: number): LimitedReading {
   const { distance, novelty, limit } = reading
   const excess = Math.max(distance, novelty) / limit
   if (excess < 1) return reading
   const most = beyondUsual(histories, reading, windowStart)
-  if (most >= excess) return reading
-  const part = most / excess
-  return { ...reading, score: (part * distance) / limit, novelty: part * novelty }
+  return most >= excess ? reading : damped(reading, most / excess)
 }
 
 function beyondUsual(

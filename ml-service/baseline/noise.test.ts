@@ -14,9 +14,9 @@ function baselineOf(of: (i: number) => number, end: number) {
   return baseline
 }
 
-/** As of a day after the levels end, as what is younger does not count. */
+/** As of a day and up to six hours after the levels end: what is younger does not count. */
 const noiseOf = (of: (i: number) => number, end = 3 * DAY) =>
-  noiseAt(baselineOf(of, end), (end + DAY) * WINDOW)
+  noiseAt(baselineOf(of, end), (end + DAY + 6 * HOUR - 1) * WINDOW)
 
 describe('noiseAt()', () => {
   const random = seededRandom(3)
@@ -33,7 +33,7 @@ describe('noiseAt()', () => {
     expect(noise / 7).toBeLessThan(1.2)
   })
 
-  it.each([6, 8, 12, 24])('is not a cycle of %i windows', (cycle) => {
+  it.each([6, 8, 12, 24, 48, 72])('is not a cycle of %i windows', (cycle) => {
     const course = (i: number) => 50 * Math.sin((2 * Math.PI * i) / cycle)
     expect(noiseOf((i) => course(i) + white[i]!)).toBeLessThan(1.2)
   })
@@ -43,9 +43,14 @@ describe('noiseAt()', () => {
     expect(noiseOf((i) => (i % 3) * 50 + white[i]!)).toBeLessThan(1.3)
   })
 
+  it.each([24, 37, 48, 72, 100])('is not told too small by as few as %i windows', (count) => {
+    const draws = Array.from({ length: 40 }, (_, k) => noiseOf((i) => white[7 * k + i]!, count))
+    expect(draws.reduce((sum, noise) => sum + noise) / draws.length).toBeGreaterThan(0.65)
+  })
+
   it('is 0 where nothing moves and where nothing is known', () => {
     expect(noiseOf(() => 4)).toBe(0)
-    expect(noiseOf((i) => white[i]!, 30)).toBe(0)
+    expect(noiseOf((i) => white[i]!, 3)).toBe(0)
     expect(noiseOf(() => 4, 0)).toBe(0)
   })
 

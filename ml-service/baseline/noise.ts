@@ -16,7 +16,9 @@ const STEPS = 288
 /** Also steps over one and two windows in between, so that values that go to and fro are no noise. */
 const LAGS = 3
 /** And steps over a whole cycle, where they are so much smaller than those: a cycle is no noise. */
-const CYCLE_LAGS = 36
+const CYCLE_LAGS = 72
+/** A step over a cycle tells little where hardly any were seen. */
+const MIN_CYCLES = 3
 const CYCLE_GAIN = 0.7
 /** Median size of a step between two normal values, in their standard deviation. */
 const NORMAL_STEP = Math.SQRT2 * 0.6745
@@ -80,12 +82,12 @@ function noiseBefore(level: History, time: number): number {
   let end = level.size
   while (end > 0 && level.startAt(end - 1)! >= time) end -= 1
   const count = Math.min(levels.length, end)
-  if (count <= CYCLE_LAGS) return 0
+  if (count <= LAGS) return 0
   for (let i = 0; i < count; i += 1) levels[i] = level.valueAt(end - count + i)
   let least = Number.POSITIVE_INFINITY
   for (let lag = 1; lag <= LAGS; lag += 1) least = Math.min(least, medianStep(count, lag))
   let ofCycle = CYCLE_GAIN * least
-  for (let lag = LAGS + 1; lag <= CYCLE_LAGS; lag += 1) {
+  for (let lag = LAGS + 1; lag <= Math.min(CYCLE_LAGS, count / MIN_CYCLES); lag += 1) {
     if (mostAreBelow(ofCycle, count, lag)) ofCycle = medianStep(count, lag)
   }
   return (ofCycle < CYCLE_GAIN * least ? ofCycle : least) / NORMAL_STEP
