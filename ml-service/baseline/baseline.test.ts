@@ -92,7 +92,7 @@ describe('stepBaseline()', () => {
     )
     const { low, high } = judge(baseline, windowAt(400, 13)).expected!
     const scored = (value: number) => judge(baseline, windowAt(400, value)).score
-    expect([low > 7, low < 11, high > 16, high < 20]).toEqual([true, true, true, true])
+    expect([low > 8, low < 11, high > 16, high < 19]).toEqual([true, true, true, true])
     for (const inside of [low + 1e-3, 12, 14, high - 1e-3]) expect(scored(inside)).toBeLessThan(1)
     for (const outside of [low - 1e-3, high + 1e-3]) expect(scored(outside)).toBeGreaterThanOrEqual(1)
   })
